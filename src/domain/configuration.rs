@@ -1,0 +1,41 @@
+//! Everything the engine is told by files, as one value with content: replay is exact because this is an event.
+
+use super::alarm::Priority;
+use super::asset::SensorType;
+use super::ids::{ConfigurationVersion, SensorTypeId};
+use super::time::Span;
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Configuration {
+    pub version: ConfigurationVersion,
+    pub sensor_types: BTreeMap<SensorTypeId, SensorType>,
+    /// Rule files as text, by name: the text is the truth, the engine compiles it.
+    pub rule_files: BTreeMap<SmolStr, String>,
+    pub dispatch: DispatchPolicy,
+}
+
+/// How long an offer waits for an answer before the next crew is asked (DOMAIN §4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DispatchPolicy {
+    pub offer_timeouts: [Span; 4],
+    /// When nobody can be asked, ask again after this.
+    pub retry_after: Span,
+}
+
+impl DispatchPolicy {
+    #[must_use]
+    pub const fn offer_timeout(&self, priority: Priority) -> Span {
+        self.offer_timeouts[(priority.number() - 1) as usize]
+    }
+}
+
+impl Default for DispatchPolicy {
+    fn default() -> Self {
+        Self {
+            offer_timeouts: [Span::from_secs(60), Span::from_secs(75), Span::from_mins(10), Span::from_mins(60)],
+            retry_after: Span::from_mins(2),
+        }
+    }
+}

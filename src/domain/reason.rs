@@ -1,0 +1,117 @@
+//! Why something was not done: every reason is counted, shown and journaled.
+
+use super::ids::Seq;
+use std::fmt;
+
+/// Why an uplink could not become observations. The list is closed: each is a metric label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum QuarantineReason {
+    Oversize,
+    Unparsable,
+    UnknownTopic,
+    UnknownDevice,
+    UnknownProperty,
+    NonFinite,
+    OutOfRange,
+    WrongType,
+    UnknownCrew,
+    UnknownTask,
+    /// It looked like a CPR number, which this system never stores.
+    CprNumber,
+    /// It has aborted the engine twice.
+    Poison,
+}
+
+/// Why the engine said no to a well-formed request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Refusal {
+    UnknownAlarm,
+    UnknownTask,
+    AlreadyAcknowledged,
+    AlreadyClosed,
+    NotOfferedToThisCrew,
+    UnknownAsset,
+    UnknownDevice,
+    UnknownSensorType,
+    StillReferenced,
+    LimitReached,
+}
+
+/// The engine's verdict on an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Accepted,
+    /// The same message again; nothing was done.
+    Duplicate {
+        of: Seq,
+    },
+    /// Stored without its values: no registered basis for this purpose.
+    Redacted,
+    Quarantined(QuarantineReason),
+    Refused(Refusal),
+}
+
+impl QuarantineReason {
+    pub const ALL: [Self; 12] = [
+        Self::Oversize,
+        Self::Unparsable,
+        Self::UnknownTopic,
+        Self::UnknownDevice,
+        Self::UnknownProperty,
+        Self::NonFinite,
+        Self::OutOfRange,
+        Self::WrongType,
+        Self::UnknownCrew,
+        Self::UnknownTask,
+        Self::CprNumber,
+        Self::Poison,
+    ];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Oversize => "oversize",
+            Self::Unparsable => "unparsable",
+            Self::UnknownTopic => "unknown_topic",
+            Self::UnknownDevice => "unknown_device",
+            Self::UnknownProperty => "unknown_property",
+            Self::NonFinite => "non_finite",
+            Self::OutOfRange => "out_of_range",
+            Self::WrongType => "wrong_type",
+            Self::UnknownCrew => "unknown_crew",
+            Self::UnknownTask => "unknown_task",
+            Self::CprNumber => "cpr_number",
+            Self::Poison => "poison",
+        }
+    }
+}
+
+impl Refusal {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownAlarm => "unknown_alarm",
+            Self::UnknownTask => "unknown_task",
+            Self::AlreadyAcknowledged => "already_acknowledged",
+            Self::AlreadyClosed => "already_closed",
+            Self::NotOfferedToThisCrew => "not_offered_to_this_crew",
+            Self::UnknownAsset => "unknown_asset",
+            Self::UnknownDevice => "unknown_device",
+            Self::UnknownSensorType => "unknown_sensor_type",
+            Self::StillReferenced => "still_referenced",
+            Self::LimitReached => "limit_reached",
+        }
+    }
+}
+
+impl fmt::Display for QuarantineReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,23 @@
+//! Every metric and log field name, one file per room, so that a dashboard never meets a stranger.
+//!
+//! Rooms call these functions; the raw `metrics` macros are banned elsewhere. Labels are bounded:
+//! never a device, a person or an alarm.
+
+use std::time::{Duration, Instant};
+
+/// Measures how long a stage takes; for metering only, never for a decision.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock for metering")]
+#[must_use]
+pub fn stopwatch() -> Stopwatch {
+    Stopwatch(Instant::now())
+}
+
+impl Stopwatch {
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
