@@ -1,6 +1,6 @@
 //! An alarm: a condition that needs a person's timely response (ISA-18.2 / IEC 62682).
 
-use super::ids::{AlarmId, AssetId, RuleId, Seq};
+use super::ids::{AlarmId, AssetId, DeviceId, RuleId, Seq};
 use super::time::Timestamp;
 
 /// The rank of an alarm (DOMAIN §3): 1 act now, 2 within half an hour, 3 this shift, 4 next plan.
@@ -24,10 +24,19 @@ pub struct Alarm {
     /// A person has seen it.
     pub acknowledged: bool,
     pub raised_at: Timestamp,
-    /// When the sensor measured what raised it.
+    pub cause: Cause,
+}
+
+/// What made a condition hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// The device whose observation did; none when an absence or a deadline did.
+    pub device: Option<DeviceId>,
+    /// When the sensor measured it.
     pub observed_at: Timestamp,
-    /// The event that raised it: the message id a task names as its cause.
-    pub caused_by: Seq,
+    /// The journaled event: the message id a task names as its cause.
+    pub event: Seq,
+    /// It was a drill, and everything that follows is one too.
     pub exercise: bool,
 }
 

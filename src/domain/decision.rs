@@ -3,7 +3,7 @@
 //! A decision holds ids, times and reasons, never a measured value: it can be kept and shown
 //! without opening anything sealed. Its facts alone rebuild alarms, tasks, timers and deliveries.
 
-use super::alarm::Priority;
+use super::alarm::{Cause, Priority};
 use super::ids::{AccountId, AlarmId, AssetId, CrewId, DeliveryId, DeviceId, PersonId, RuleId, Seq, Skill, TaskId};
 use super::reason::Verdict;
 use super::task::{CancelReason, RejectReason, TaskStage};
@@ -29,8 +29,7 @@ pub enum Fact {
         rule: RuleId,
         asset: AssetId,
         due: Timestamp,
-        observed_at: Timestamp,
-        caused_by: Seq,
+        cause: Cause,
     },
     DelayCancelled {
         rule: RuleId,
@@ -41,9 +40,12 @@ pub enum Fact {
         rule: RuleId,
         asset: AssetId,
         priority: Priority,
-        observed_at: Timestamp,
-        caused_by: Seq,
-        exercise: bool,
+        cause: Cause,
+    },
+    /// It had returned to normal unseen, and holds again.
+    AlarmReactivated {
+        alarm: AlarmId,
+        cause: Cause,
     },
     ReturnedToNormal {
         alarm: AlarmId,
@@ -100,12 +102,6 @@ pub enum Fact {
         delivery: DeliveryId,
         end: DeliveryEnd,
     },
-    /// A cancellation for the crew that holds the task.
-    NoticePending {
-        delivery: DeliveryId,
-        crew: CrewId,
-        task: TaskId,
-    },
     DeviceSilent {
         device: DeviceId,
     },
@@ -131,6 +127,8 @@ pub enum Seen {
 pub enum DeliveryEnd {
     /// The crew's own client has it.
     Delivered,
+    /// The external broker has it and keeps it for the crew.
+    HandedOver,
     /// What it asked for is no longer wanted.
     Superseded,
     /// It may not be sent after its expiry.

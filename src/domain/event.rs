@@ -37,7 +37,11 @@ pub enum Event {
     /// The gateway started; whoever was silent meanwhile gets the time to speak first.
     Started,
     /// Acknowledgements of all events up to and including this one have left the house.
-    Released { through: Seq },
+    Released {
+        through: Seq,
+        /// Those that could not leave because the connection was gone: the sender will repeat them.
+        undelivered: Vec<Seq>,
+    },
     /// The values of this record were sealed with a key that has been erased.
     Erased { person: PersonId },
 }
@@ -138,4 +142,6 @@ pub enum DeadlineReason {
     OfferExpired { task: TaskId },
     /// A task that nobody could be asked for is tried again.
     RetryTask { task: TaskId },
+    /// A delivery that nobody confirmed may not be sent any more.
+    DeliveryExpires { delivery: DeliveryId },
 }

@@ -28,3 +28,38 @@ impl Fault {
         (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
     }
 }
+
+/// At most this many known names are listed in a suggestion.
+const KNOWN_NAMES_MAX: usize = 12;
+/// The least likeness of a name worth proposing.
+const LIKENESS_MIN: f64 = 0.75;
+
+/// The likest of the `known` names, if any is like enough to be what was meant by `word`.
+pub fn likest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|name| (likeness(&word.to_lowercase(), &name.to_lowercase()), name))
+        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, name)| name)
+}
+
+/// What to write instead of the unknown `word`: the likest of the `known` names, and which names there are.
+pub fn suggest_known<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = known.into_iter().collect();
+    if names.is_empty() {
+        return "no names are known here".to_owned();
+    }
+    let proposal =
+        likest(word, names.iter().copied()).map(|name| format!("did you mean `{name}`? ")).unwrap_or_default();
+    let shown = names.iter().take(KNOWN_NAMES_MAX).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let rest = names.len().saturating_sub(KNOWN_NAMES_MAX);
+    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    format!("{proposal}known: {shown}{more}")
+}
+
+/// From 0 to 1. Jaro-Winkler judges two swapped letters in a short word too hard; one slip is always like enough.
+fn likeness(word: &str, name: &str) -> f64 {
+    let one_slip = name.len() > 2 && strsim::osa_distance(word, name) == 1;
+    strsim::jaro_winkler(word, name).max(if one_slip { LIKENESS_MIN } else { 0.0 })
+}

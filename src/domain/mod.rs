@@ -8,6 +8,7 @@
 pub mod alarm;
 pub mod asset;
 pub mod configuration;
+pub mod cpr;
 pub mod crew;
 pub mod decision;
 pub mod event;
@@ -18,4 +19,5 @@ pub mod person;
 pub mod reason;
 pub mod task;
 pub mod time;
+pub mod toml_reader;
 pub mod uplink;

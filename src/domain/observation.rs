@@ -47,6 +47,8 @@ pub struct Observed {
     /// How far the device's clock was ahead when its time had to be replaced by `received_at`.
     pub clock_ahead: Option<Span>,
     pub observations: Vec<Observation>,
+    /// Properties whose values were taken out before the journal: no registered basis for their purpose.
+    pub redacted: Vec<PropertyName>,
     /// A drill: marked from intake to screen, never paging for real.
     pub exercise: bool,
 }

@@ -9,6 +9,8 @@ pub enum QuarantineReason {
     Oversize,
     Unparsable,
     UnknownTopic,
+    /// The login may not publish on this topic.
+    NotPermitted,
     UnknownDevice,
     UnknownProperty,
     NonFinite,
@@ -35,6 +37,8 @@ pub enum Refusal {
     UnknownSensorType,
     StillReferenced,
     LimitReached,
+    /// Its rules or sensor types do not fit together.
+    InvalidConfiguration,
 }
 
 /// The engine's verdict on an event.
@@ -52,10 +56,11 @@ pub enum Verdict {
 }
 
 impl QuarantineReason {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Oversize,
         Self::Unparsable,
         Self::UnknownTopic,
+        Self::NotPermitted,
         Self::UnknownDevice,
         Self::UnknownProperty,
         Self::NonFinite,
@@ -73,6 +78,7 @@ impl QuarantineReason {
             Self::Oversize => "oversize",
             Self::Unparsable => "unparsable",
             Self::UnknownTopic => "unknown_topic",
+            Self::NotPermitted => "not_permitted",
             Self::UnknownDevice => "unknown_device",
             Self::UnknownProperty => "unknown_property",
             Self::NonFinite => "non_finite",
@@ -100,6 +106,7 @@ impl Refusal {
             Self::UnknownSensorType => "unknown_sensor_type",
             Self::StillReferenced => "still_referenced",
             Self::LimitReached => "limit_reached",
+            Self::InvalidConfiguration => "invalid_configuration",
         }
     }
 }

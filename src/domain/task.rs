@@ -69,6 +69,8 @@ pub enum CancelReason {
     Operator,
     /// What it was about has left the registry.
     AssetRemoved,
+    /// The rule that asked for it is no longer in force.
+    RuleRemoved,
 }
 
 impl TaskStatus {
@@ -137,6 +139,7 @@ impl CancelReason {
             Self::SolvedBeforeArrival => "solved-before-arrival",
             Self::Operator => "operator",
             Self::AssetRemoved => "asset-removed",
+            Self::RuleRemoved => "rule-removed",
         }
     }
 }

@@ -19,6 +19,9 @@ pub struct Uplink {
 pub struct Ingress {
     /// The login it came through; for an external broker, the broker's name in the configuration.
     pub client: ClientId,
+    /// The connection it came over, a number never used twice, also not after a restart: a client that repeats
+    /// itself without DUP does so over another connection.
+    pub connection: u64,
     /// MQTT packet id; none for QoS 0, which is promised nothing.
     pub packet: Option<u16>,
     /// The sender says this is a redelivery (MQTT DUP).
