@@ -1,1 +1,25 @@
-//! See ARCHITECTURE.md.
+//! Rule texts become a checked, typed rule set, and a rule becomes a verdict on one asset at one moment.
+//!
+//! A rule is a TOML table; its conditions are written in CEL syntax and lowered once, when they are loaded, to a form
+//! that reads values by slot number: unknown names and wrong types are faults of the file, never of a running gateway.
+//! Pure: no clock, no file, no allocation while evaluating. What an alarm does with a verdict is the engine's matter.
+//!
+//! Start with `compile` in `set`, then `Rule::evaluate` in `evaluate`; `expression` is the language.
+
+mod evaluate;
+mod expression;
+pub mod limits;
+mod memory;
+mod reader;
+mod rule;
+mod set;
+mod vocabulary;
+
+#[cfg(test)]
+mod tests;
+
+pub use evaluate::{Evaluation, Inputs, Sample, Truth};
+pub use memory::{HeldCell, Memory};
+pub use rule::{Conditions, Rationalisation, Rule, TaskTemplate, Text};
+pub use set::{RuleSet, compile};
+pub use vocabulary::{SlotLayout, Vocabulary};

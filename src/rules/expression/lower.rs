@@ -1,0 +1,302 @@
+//! From syntax tree to typed form: names become slots, every part gets a type, everything unknown is a fault.
+//!
+//! Lowering goes on after a fault, so that one condition reports all of them. Start with `lower`.
+
+use super::compare::comparison;
+use super::form::{Arithmetic, Condition, Number, Words};
+use super::functions::{self, Argument, FUNCTIONS, Function, Parameter};
+use super::parse::{Parsed, parse};
+use crate::domain::asset::PropertyKind;
+use crate::domain::fault::suggest_known;
+use crate::domain::ids::{AssetKind, PropertyName};
+use crate::domain::time::Span;
+use crate::domain::toml_reader::Text;
+use crate::rules::limits::{HELD, STATEFUL_NODES_MAX};
+use crate::rules::vocabulary::Meaning;
+use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+pub(super) const SUPPORTED: &str = "a condition is made of property names, asset.<attribute>, numbers, \"texts\", true, \
+     false, && || ! == != < <= > >= + - * / and brackets, held(condition, \"10m\") and silent()";
+
+/// Whole numbers up to here are exact as floating point.
+const EXACT_WHOLE_MAX: i64 = 1 << 53;
+
+/// What the conditions of one rule share while they are lowered.
+pub(in crate::rules) struct Lowering<'v> {
+    pub kind: &'v AssetKind,
+    pub properties: &'v BTreeMap<PropertyName, Meaning>,
+    /// Cells of memory given out so far.
+    pub cells: u16,
+}
+
+/// Parses and lowers one condition; `None` after a fault was reported.
+pub(in crate::rules) fn lower(lowering: &mut Lowering<'_>, text: &Text<'_>) -> Option<Condition> {
+    let parsed = parse(text)?;
+    let condition = Walk { lowering, text, parsed: &parsed }.condition(&parsed.expression)?;
+    if condition.constant() {
+        text.fault(
+            "the condition reads nothing: it never changes",
+            Some("compare a property, such as fill >= 0.8".to_owned()),
+        );
+        return None;
+    }
+    Some(condition)
+}
+
+/// Checks the syntax of a condition whose names cannot be checked.
+pub(in crate::rules) fn check_syntax(text: &Text<'_>) {
+    drop(parse(text));
+}
+
+/// A part whose type is known, or which takes the type its place asks for.
+pub(super) enum Typed {
+    Number(Number),
+    Condition(Condition),
+    Words(Words),
+    Attribute(SmolStr),
+}
+
+pub(super) struct Walk<'w, 'v> {
+    pub lowering: &'w mut Lowering<'v>,
+    pub parsed: &'w Parsed,
+    text: &'w Text<'w>,
+}
+
+impl Walk<'_, '_> {
+    fn condition(&mut self, part: &IdedExpr) -> Option<Condition> {
+        match self.typed(part)? {
+            Typed::Condition(condition) => Some(condition),
+            Typed::Attribute(name) => Some(Condition::Attribute(name)),
+            found @ (Typed::Number(_) | Typed::Words(_)) => {
+                let source = self.parsed.source_of(part);
+                self.fault(
+                    self.parsed.span(part),
+                    format!("`{source}` is {}, not a condition", found.describe()),
+                    format!("compare it, such as {source} >= 0.8"),
+                );
+                None
+            }
+        }
+    }
+
+    fn number(&mut self, part: &IdedExpr) -> Option<Number> {
+        match self.typed(part)? {
+            Typed::Number(number) => Some(number),
+            Typed::Attribute(name) => Some(Number::Attribute(name)),
+            found @ (Typed::Condition(_) | Typed::Words(_)) => {
+                self.fault(
+                    self.parsed.span(part),
+                    format!("`{}` is {}, not a number", self.parsed.source_of(part), found.describe()),
+                    "calculate with numbers only".to_owned(),
+                );
+                None
+            }
+        }
+    }
+
+    pub(super) fn typed(&mut self, part: &IdedExpr) -> Option<Typed> {
+        match &part.expr {
+            Expr::Literal(literal) => self.literal(part, literal),
+            Expr::Ident(name) => self.property(part, name),
+            Expr::Select(select) if select.operand.expr == Expr::Ident("asset".to_owned()) => {
+                Some(Typed::Attribute(SmolStr::new(&select.field)))
+            }
+            Expr::Call(call) => self.call(part, call),
+            Expr::Select(_)
+            | Expr::Unspecified
+            | Expr::Comprehension(_)
+            | Expr::List(_)
+            | Expr::Map(_)
+            | Expr::Struct(_) => self.unsupported(part),
+        }
+    }
+
+    fn literal(&self, part: &IdedExpr, literal: &LiteralValue) -> Option<Typed> {
+        match literal {
+            LiteralValue::Boolean(value) => Some(Typed::Condition(Condition::Constant(*value.inner()))),
+            LiteralValue::Double(value) => Some(Typed::Number(Number::Constant(*value.inner()))),
+            LiteralValue::Int(value) if value.inner().unsigned_abs() <= EXACT_WHOLE_MAX.unsigned_abs() => {
+                Some(Typed::Number(Number::Constant(*value.inner() as f64)))
+            }
+            LiteralValue::String(value) => Some(Typed::Words(Words::Constant(SmolStr::new(value.inner())))),
+            LiteralValue::Int(_) | LiteralValue::UInt(_) | LiteralValue::Bytes(_) | LiteralValue::Null => {
+                self.unsupported(part)
+            }
+        }
+    }
+
+    fn property(&self, part: &IdedExpr, name: &str) -> Option<Typed> {
+        let property = PropertyName::new(name);
+        let found = self.lowering.properties.iter().position(|(known, _)| *known == property);
+        let Some((slot, meaning)) = found.zip(self.lowering.properties.get(&property)) else {
+            self.unknown_name(part, name);
+            return None;
+        };
+        if let Some((one, other)) = &meaning.conflict {
+            self.fault(
+                self.parsed.token(part),
+                format!("`{name}` does not mean the same in sensor types `{one}` and `{other}`"),
+                "give it one type and one unit in both, or two names".to_owned(),
+            );
+            return None;
+        }
+        let slot = u16::try_from(slot).ok()?;
+        Some(match meaning.kind {
+            PropertyKind::Number => Typed::Number(Number::Slot(slot)),
+            PropertyKind::Boolean => Typed::Condition(Condition::Slot(slot)),
+            PropertyKind::Text => Typed::Words(Words::Slot(slot)),
+        })
+    }
+
+    fn unknown_name(&self, part: &IdedExpr, name: &str) {
+        let suggestion = if name == "asset" {
+            "write asset.<attribute>, such as asset.limit".to_owned()
+        } else if let Some(function) = functions::find(name) {
+            format!("it is a function: {}", function.example)
+        } else {
+            suggest_known(name, self.lowering.properties.keys().map(PropertyName::as_str))
+        };
+        let message = format!("an asset of kind `{}` has no property `{name}`", self.lowering.kind);
+        self.fault(self.parsed.token(part), message, suggestion);
+    }
+
+    fn call(&mut self, part: &IdedExpr, call: &CallExpr) -> Option<Typed> {
+        if call.target.is_some() {
+            return self.unsupported(part);
+        }
+        let operator = call.func_name.as_str();
+        match (operator, call.args.as_slice()) {
+            (operators::LOGICAL_NOT, [inner]) => {
+                Some(Typed::Condition(Condition::Not(Box::new(self.condition(inner)?))))
+            }
+            (operators::LOGICAL_AND, [left, right]) => {
+                let (left, right) = (self.condition(left), self.condition(right));
+                Some(Typed::Condition(Condition::And(Box::new((left?, right?)))))
+            }
+            (operators::LOGICAL_OR, [left, right]) => {
+                let (left, right) = (self.condition(left), self.condition(right));
+                Some(Typed::Condition(Condition::Or(Box::new((left?, right?)))))
+            }
+            (operators::NEGATE, [inner]) => Some(Typed::Number(Number::Negate(Box::new(self.number(inner)?)))),
+            (_, [left, right]) if comparison(operator).is_some() => {
+                self.compare(part, comparison(operator)?, left, right).map(Typed::Condition)
+            }
+            (_, [left, right]) if arithmetic(operator).is_some() => {
+                let arithmetic = arithmetic(operator)?;
+                let (left, right) = (self.number(left), self.number(right));
+                Some(Typed::Number(Number::Calculate(arithmetic, Box::new((left?, right?)))))
+            }
+            _ if operator.starts_with(|first: char| first.is_alphabetic() || first == '.') => {
+                self.function(part, call).map(Typed::Condition)
+            }
+            _ => self.unsupported(part),
+        }
+    }
+
+    fn function(&mut self, part: &IdedExpr, call: &CallExpr) -> Option<Condition> {
+        let Some(function) = functions::find(&call.func_name) else {
+            self.fault(
+                self.parsed.token(part),
+                format!("unknown function `{}`", call.func_name),
+                suggest_known(&call.func_name, FUNCTIONS.iter().map(|function| function.name)),
+            );
+            return None;
+        };
+        if call.args.len() != function.parameters.len() {
+            self.fault(
+                self.parsed.token(part),
+                format!("`{}` takes {} arguments, not {}", function.name, function.parameters.len(), call.args.len()),
+                format!("write {}", function.example),
+            );
+            return None;
+        }
+        let own_cell = self.cell(part, function)?;
+        let arguments: Vec<_> = function
+            .parameters
+            .iter()
+            .zip(&call.args)
+            .map(|(parameter, argument)| self.argument(function, *parameter, argument))
+            .collect();
+        (function.build)(arguments.into_iter().collect::<Option<_>>()?, own_cell)
+    }
+
+    fn cell(&mut self, part: &IdedExpr, function: &Function) -> Option<u16> {
+        let cell = self.lowering.cells;
+        if function.stateful {
+            if usize::from(cell) >= STATEFUL_NODES_MAX {
+                self.fault(
+                    self.parsed.token(part),
+                    format!("the rule has more than {STATEFUL_NODES_MAX} calls with a memory"),
+                    "write two rules instead".to_owned(),
+                );
+                return None;
+            }
+            self.lowering.cells += 1;
+        }
+        Some(cell)
+    }
+
+    fn argument(&mut self, function: &Function, parameter: Parameter, part: &IdedExpr) -> Option<Argument> {
+        match parameter {
+            Parameter::Condition => self.condition(part).map(Argument::Condition),
+            Parameter::LengthOfTime => self.length_of_time(function, part).map(Argument::LengthOfTime),
+        }
+    }
+
+    fn length_of_time(&self, function: &Function, part: &IdedExpr) -> Option<Span> {
+        let text = if let Expr::Literal(LiteralValue::String(text)) = &part.expr { text.inner() } else { "" };
+        let span = Span::parse(text).ok();
+        let source = self.parsed.source_of(part);
+        let Some(span) = span else {
+            self.fault(
+                self.parsed.span(part),
+                format!("`{source}` is no length of time"),
+                format!("write it as a text: {}", function.example),
+            );
+            return None;
+        };
+        if !HELD.contains(&span) {
+            self.fault(
+                self.parsed.span(part),
+                format!("{source} is outside its limits"),
+                format!("from {} to {}", HELD.start(), HELD.end()),
+            );
+            return None;
+        }
+        Some(span)
+    }
+
+    fn unsupported<T>(&self, part: &IdedExpr) -> Option<T> {
+        let source = self.parsed.source_of(part);
+        self.fault(self.parsed.span(part), format!("`{source}` is not supported"), SUPPORTED.to_owned());
+        None
+    }
+
+    pub(super) fn fault(&self, part: Range<usize>, message: String, suggestion: String) {
+        self.text.fault_at(part, message, suggestion);
+    }
+}
+
+impl Typed {
+    pub(super) const fn describe(&self) -> &'static str {
+        match self {
+            Self::Number(_) => "a number",
+            Self::Condition(_) => "true or false",
+            Self::Words(_) => "a text",
+            Self::Attribute(_) => "an attribute of the asset",
+        }
+    }
+}
+
+fn arithmetic(operator: &str) -> Option<Arithmetic> {
+    Some(match operator {
+        operators::ADD => Arithmetic::Add,
+        operators::SUBSTRACT => Arithmetic::Subtract,
+        operators::MULTIPLY => Arithmetic::Multiply,
+        operators::DIVIDE => Arithmetic::Divide,
+        _ => return None,
+    })
+}

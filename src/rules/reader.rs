@@ -1,0 +1,157 @@
+//! From the TOML table `[[rule]]` to a `Rule`: every key checked, every fault reported, reading goes on.
+
+use super::expression::{Lowering, check_syntax, lower};
+use super::limits::{NAME_BYTES_MAX, ON_DELAY, RATIONALE_BYTES_MAX, RESPOND_WITHIN};
+use super::rule::{Conditions, Lowered, Rationalisation, Rule, TaskTemplate, Text};
+use super::vocabulary::Vocabulary;
+use crate::domain::alarm::Priority;
+use crate::domain::fault::suggest_known;
+use crate::domain::ids::{AssetKind, RuleId, Skill};
+use crate::domain::toml_reader::{Field, Section, Text as Written};
+use smol_str::SmolStr;
+
+/// The conditions as they stand in the file.
+struct Found<'a> {
+    when: Option<Written<'a>>,
+    unless: Option<Written<'a>>,
+    normal_when: Option<Written<'a>>,
+}
+
+/// Reads one rule; `None` after a fault in something a rule cannot be without.
+///
+/// A fault in an optional part leaves the part out: with any fault at all no rule set comes of it.
+pub(super) fn read_rule(mut section: Section<'_>, file: &SmolStr, vocabulary: &Vocabulary) -> Option<Rule> {
+    let id = section.required("id", "id = \"bin-full\"").and_then(|field| name(&field)).map(RuleId::new);
+    let kind = section.required("applies_to", "applies_to = \"bin\"").and_then(|field| kind(&field, vocabulary));
+    let found = Found {
+        when: section.required("when", "when = \"fill >= 0.8\"").and_then(|field| field.text()),
+        unless: section.optional("unless").and_then(|field| field.text()),
+        normal_when: section.optional("normal_when").and_then(|field| field.text()),
+    };
+    let place = section.span();
+    let lowered = conditions(&found, kind.as_ref(), vocabulary);
+    let priority = section.required("priority", "priority = 3").and_then(|field| priority(&field));
+    let on_delay = section.optional("on_delay").and_then(|field| field.length_of_time(ON_DELAY));
+    let momentary = section.optional("momentary").and_then(|field| momentary(&field, found.normal_when.is_some()));
+    let task = section.optional("task").and_then(|field| task(field.section()?));
+    let rationale = rationale(&mut section);
+    section.finish();
+    let written = |text: Written<'_>| text.value.into_owned();
+    Some(Rule {
+        id: id?,
+        file: file.clone(),
+        place,
+        applies_to: kind?,
+        priority: priority?,
+        on_delay: on_delay.unwrap_or_default(),
+        momentary: momentary.unwrap_or_default(),
+        task,
+        rationale: rationale?,
+        lowered: lowered?,
+        conditions: Conditions {
+            when: written(found.when?),
+            unless: found.unless.map(written),
+            normal_when: found.normal_when.map(written),
+        },
+    })
+}
+
+fn conditions(found: &Found<'_>, kind: Option<&AssetKind>, vocabulary: &Vocabulary) -> Option<Lowered> {
+    let Some((kind, properties)) = kind.and_then(|kind| Some((kind, vocabulary.properties(kind)?))) else {
+        // Without a kind no name can be checked; the syntax still can.
+        [&found.when, &found.unless, &found.normal_when].into_iter().flatten().for_each(check_syntax);
+        return None;
+    };
+    let mut lowering = Lowering { kind, properties, cells: 0 };
+    let mut lowered = |text: &Option<Written<'_>>| text.as_ref().and_then(|text| lower(&mut lowering, text));
+    let (when, unless, normal_when) = (lowered(&found.when), lowered(&found.unless), lowered(&found.normal_when));
+    let mut reads = Vec::new();
+    let mut reads_silence = false;
+    for condition in [&when, &unless, &normal_when].into_iter().flatten() {
+        reads_silence |= condition.reads(&mut reads);
+    }
+    reads.sort_unstable();
+    reads.dedup();
+    let reads = reads.into_boxed_slice();
+    Some(Lowered { when: when?, unless, normal_when, cells: lowering.cells, reads, reads_silence })
+}
+
+fn kind(field: &Field<'_>, vocabulary: &Vocabulary) -> Option<AssetKind> {
+    let kind = AssetKind::new(name(field)?);
+    if vocabulary.properties(&kind).is_none() && !vocabulary.may_lack_kinds() {
+        field.fault(
+            format!("no sensor type measures an asset of kind `{kind}`"),
+            suggest_known(kind.as_str(), vocabulary.kinds().map(AssetKind::as_str)),
+        );
+    }
+    Some(kind)
+}
+
+fn priority(field: &Field<'_>) -> Option<Priority> {
+    let number = field.whole(1..=4)?;
+    u8::try_from(number).ok().and_then(Priority::from_number)
+}
+
+/// A moment has passed at once: there is no condition left that could return to normal.
+fn momentary(field: &Field<'_>, has_normal_when: bool) -> Option<bool> {
+    let momentary = field.boolean()?;
+    if momentary && has_normal_when {
+        field.fault(
+            "a `momentary` rule returns to normal at once, so its `normal_when` would never be asked".to_owned(),
+            "leave out `normal_when`, or `momentary`".to_owned(),
+        );
+    }
+    Some(momentary)
+}
+
+fn task(mut section: Section<'_>) -> Option<TaskTemplate> {
+    let kind = section.required("kind", "kind = \"empty-bin\"").and_then(|field| name(&field));
+    let skill = section.required("skill", "skill = \"waste\"").and_then(|field| name(&field));
+    section.finish();
+    Some(TaskTemplate { kind: kind?, skill: Skill::new(skill?) })
+}
+
+fn rationale(section: &mut Section<'_>) -> Option<Rationalisation> {
+    let mut text = |key: &str, example: &str| {
+        let example = format!("{key} = {{ en = \"{example}\", da = \"…\" }}");
+        bilingual(section.required_section(key, &example)?)
+    };
+    let cause = text("cause", "The bin is nearly full");
+    let consequence = text("consequence", "Waste is left beside the bin");
+    let response = text("response", "Empty the bin");
+    let owner = section.required("owner", "owner = \"waste-operations\"").and_then(|field| name(&field));
+    let respond_within = section
+        .required("respond_within", "respond_within = \"24h\"")
+        .and_then(|field| field.length_of_time(RESPOND_WITHIN));
+    Some(Rationalisation {
+        cause: cause?,
+        consequence: consequence?,
+        response: response?,
+        owner: owner?,
+        respond_within: respond_within?,
+    })
+}
+
+fn bilingual(mut section: Section<'_>) -> Option<Text> {
+    let mut read = |key: &str| {
+        let field = section.required(key, &format!("{key} = \"…\""))?;
+        Some(field.filled_text(RATIONALE_BYTES_MAX)?.value.into_owned())
+    };
+    let (en, da) = (read("en"), read("da"));
+    section.finish();
+    Some(Text { en: en?, da: da? })
+}
+
+/// A name for machines: lower-case letters, digits and hyphens, beginning with a letter.
+fn name(field: &Field<'_>) -> Option<SmolStr> {
+    let text = field.filled_text(NAME_BYTES_MAX)?;
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if text.value.bytes().all(fits) && text.value.starts_with(|first: char| first.is_ascii_lowercase()) {
+        return Some(SmolStr::new(&text.value));
+    }
+    field.fault(
+        format!("`{}` is \"{}\"", field.name(), text.value),
+        "lower-case letters, digits and hyphens, beginning with a letter, such as bin-full".to_owned(),
+    );
+    None
+}

@@ -1,0 +1,112 @@
+//! One rule: when an alarm is raised, why that matters, and what a person does about it.
+
+use super::expression::Condition;
+use super::memory::{HeldCell, Memory};
+use crate::domain::alarm::Priority;
+use crate::domain::ids::{AssetKind, RuleId, Skill};
+use crate::domain::time::Span;
+use smol_str::SmolStr;
+use std::ops::Range;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    pub id: RuleId,
+    /// The file it stands in, and the bytes of its `[[rule]]` there.
+    pub file: SmolStr,
+    pub place: Range<usize>,
+    pub applies_to: AssetKind,
+    pub priority: Priority,
+    /// The condition must hold this long before an alarm is raised.
+    pub on_delay: Span,
+    /// The condition is a moment, not a state, such as the press of a button: the alarm returns to normal at once
+    /// and waits for a person, and each further press is a further activation.
+    pub momentary: bool,
+    /// The work it asks for; without it an alarm is for the operator alone.
+    pub task: Option<TaskTemplate>,
+    pub rationale: Rationalisation,
+    /// The conditions as they were written, for screens.
+    pub conditions: Conditions,
+    pub(super) lowered: Lowered,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskTemplate {
+    /// What to do: `empty-bin`.
+    pub kind: SmolStr,
+    /// What the crew must be able to do: `waste`.
+    pub skill: Skill,
+}
+
+/// Why this alarm exists (ISA-18.2 alarm rationalisation): nobody is disturbed without it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rationalisation {
+    pub cause: Text,
+    /// What happens if nobody responds.
+    pub consequence: Text,
+    /// What a person does.
+    pub response: Text,
+    /// Who answers for the rule: `waste-operations`.
+    pub owner: SmolStr,
+    pub respond_within: Span,
+}
+
+/// A text in both languages of the house.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    pub en: String,
+    pub da: String,
+}
+
+/// The conditions as their author wrote them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conditions {
+    pub when: String,
+    pub normal_when: Option<String>,
+    pub unless: Option<String>,
+}
+
+/// The conditions as they are evaluated.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Lowered {
+    pub when: Condition,
+    pub unless: Option<Condition>,
+    pub normal_when: Option<Condition>,
+    /// How many cells of memory the three need together.
+    pub cells: u16,
+    /// Every slot that any of them reads, ascending.
+    pub reads: Box<[u16]>,
+    pub reads_silence: bool,
+}
+
+impl Rule {
+    /// The slots whose values the verdict depends on, ascending: a change elsewhere cannot change it.
+    #[must_use]
+    pub fn reads(&self) -> &[u16] {
+        &self.lowered.reads
+    }
+
+    /// Whether the verdict depends on `silent()`.
+    #[must_use]
+    pub const fn reads_silence(&self) -> bool {
+        self.lowered.reads_silence
+    }
+
+    /// How many stateful calls the rule makes.
+    #[must_use]
+    pub const fn cells(&self) -> u16 {
+        self.lowered.cells
+    }
+
+    /// Whether what `earlier` remembers about an asset still says the same for this rule, as after a change of its
+    /// texts or its priority.
+    #[must_use]
+    pub fn keeps_memory_of(&self, earlier: &Self) -> bool {
+        self.applies_to == earlier.applies_to && self.conditions == earlier.conditions
+    }
+
+    /// Bytes of memory for each asset the rule applies to.
+    #[must_use]
+    pub fn state_bytes(&self) -> usize {
+        size_of::<Memory>() + usize::from(self.lowered.cells) * size_of::<HeldCell>()
+    }
+}

@@ -1,0 +1,125 @@
+//! All rule files together: the rule set, or every fault in every file.
+
+use super::limits::{FILE_BYTES_MAX, FILES_MAX, RULES_PER_FILE_MAX};
+use super::reader::read_rule;
+use super::rule::Rule;
+use super::vocabulary::{SlotLayout, Vocabulary};
+use crate::domain::fault::Fault;
+use crate::domain::ids::{AssetKind, RuleId};
+use crate::domain::toml_reader::{Document, Faults};
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+/// The rules in force, and where the values they read stand.
+#[derive(Clone, Debug, Default)]
+pub struct RuleSet {
+    rules: BTreeMap<RuleId, Arc<Rule>>,
+    by_kind: BTreeMap<AssetKind, Vec<Arc<Rule>>>,
+    layouts: BTreeMap<AssetKind, SlotLayout>,
+    no_slots: SlotLayout,
+}
+
+/// Compiles all rule files, by name; rules keep the order of the files and of their places in them.
+///
+/// # Errors
+/// Every fault of every file, ordered by file and place.
+pub fn compile(files: &BTreeMap<SmolStr, String>, vocabulary: &Vocabulary) -> Result<RuleSet, Vec<Fault>> {
+    let faults = Faults::default();
+    let mut set = RuleSet { layouts: vocabulary.layouts(), ..RuleSet::default() };
+    let mut places: BTreeMap<SmolStr, String> = BTreeMap::new();
+    for (index, (file, text)) in files.iter().enumerate() {
+        if index >= FILES_MAX {
+            faults.push(whole_file(
+                file,
+                format!("more than {FILES_MAX} rule files"),
+                "put several services in one file",
+            ));
+        } else if text.len() > FILE_BYTES_MAX {
+            let message = format!("the file is {} bytes long, at most {FILE_BYTES_MAX}", text.len());
+            faults.push(whole_file(file, message, "put its rules into several files"));
+        } else {
+            compile_file(file, text, vocabulary, &faults, &mut set, &mut places);
+        }
+    }
+    if faults.is_empty() { Ok(set) } else { Err(faults.into_sorted()) }
+}
+
+fn compile_file(
+    file: &SmolStr,
+    text: &str,
+    vocabulary: &Vocabulary,
+    faults: &Faults,
+    set: &mut RuleSet,
+    places: &mut BTreeMap<SmolStr, String>,
+) {
+    let document = Document::parse(file.clone(), text, faults);
+    let mut root = document.root(faults);
+    for (index, mut section) in root.sections("rule").into_iter().enumerate() {
+        if index >= RULES_PER_FILE_MAX {
+            section.fault(
+                section.span(),
+                format!("more than {RULES_PER_FILE_MAX} rules in one file"),
+                "put its rules into several files".to_owned(),
+            );
+            break;
+        }
+        // An id is taken even by a rule with faults, so that its double is found in the same run.
+        if let Some(id) = section.optional("id").and_then(|field| field.text().filter(|id| !id.value.is_empty())) {
+            let span = id.field().span();
+            match places.entry(SmolStr::new(&id.value)) {
+                Entry::Occupied(taken) => id.fault(
+                    format!("the rule id `{}` is already taken", id.value),
+                    format!("the other one stands in {}", taken.get()),
+                ),
+                Entry::Vacant(free) => {
+                    let line = text.get(..span.start).map_or(1, |before| before.matches('\n').count() + 1);
+                    free.insert(format!("{file}:{line}"));
+                }
+            }
+        }
+        let rule = read_rule(section, file, vocabulary);
+        let lost = rule.is_none() && faults.is_empty() && !vocabulary.may_lack_kinds();
+        assert!(!lost, "a rule of {file} was left out without a fault");
+        if let Some(rule) = rule {
+            let rule = Arc::new(rule);
+            set.by_kind.entry(rule.applies_to.clone()).or_default().push(Arc::clone(&rule));
+            set.rules.insert(rule.id.clone(), rule);
+        }
+    }
+    root.finish();
+}
+
+fn whole_file(file: &SmolStr, message: String, suggestion: &str) -> Fault {
+    Fault { file: file.clone(), span: 0..0, message, suggestion: Some(suggestion.to_owned()) }
+}
+
+impl RuleSet {
+    /// The rules that apply to assets of this kind, in the order of their files.
+    #[must_use]
+    pub fn for_kind(&self, kind: &AssetKind) -> &[Arc<Rule>] {
+        self.by_kind.get(kind).map_or(&[], Vec::as_slice)
+    }
+
+    #[must_use]
+    pub fn rule(&self, id: &RuleId) -> Option<&Arc<Rule>> {
+        self.rules.get(id)
+    }
+
+    /// Where the values of assets of this kind stand; without slots for a kind no sensor type measures.
+    #[must_use]
+    pub fn slots(&self, kind: &AssetKind) -> &SlotLayout {
+        self.layouts.get(kind).unwrap_or(&self.no_slots)
+    }
+
+    /// Every rule, ordered by id.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Rule>> {
+        self.rules.values()
+    }
+
+    /// The kinds of asset that have rules.
+    pub fn kinds(&self) -> impl Iterator<Item = &AssetKind> {
+        self.by_kind.keys()
+    }
+}
