@@ -1,1 +1,30 @@
-//! See ARCHITECTURE.md.
+//! The decisions: one event in, one decision out, the same history always the same decision.
+//!
+//! No clock, no I/O, no async, no randomness and no logging: `now` is handed in, and everything the engine
+//! knows came in as an event. It cannot fail: bad input is a decision that says so, and a broken invariant is
+//! our bug and stops the program.
+//!
+//! Start with [`Engine::step`]. A decision is made of facts; [`Engine::apply`] rebuilds the same state from
+//! recorded facts without deciding anything again.
+
+mod admit;
+mod alarms;
+mod conditions;
+mod configure;
+mod deliveries;
+mod identity;
+mod image;
+mod invariants;
+mod inventory;
+mod register;
+mod state;
+mod tasks;
+mod timers;
+
+#[cfg(test)]
+mod tests;
+
+pub use admit::Admitted;
+pub use image::{AssetImage, ConditionImage, DeviceImage, Image, PassageImage, TaskImage};
+pub use inventory::Inventory;
+pub use state::{Engine, Limits};

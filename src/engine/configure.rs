@@ -1,0 +1,87 @@
+//! A configuration comes into force: rules change, state and timers stay.
+
+use super::conditions::{Condition, place_of};
+use super::inventory::AssetState;
+use super::state::{Draft, Engine};
+use crate::domain::alarm::Alarm;
+use crate::domain::configuration::Configuration;
+use crate::domain::ids::{AlarmId, AssetKind};
+use crate::domain::reason::{Refusal, Verdict};
+use crate::domain::task::CancelReason;
+use crate::rules::{RuleSet, Vocabulary, compile};
+
+impl Engine {
+    pub(super) fn configure(&mut self, draft: &mut Draft, configuration: &Configuration) -> Verdict {
+        let Some(rules) = compiled(configuration) else { return Verdict::Refused(Refusal::InvalidConfiguration) };
+        self.put_in_force(configuration, rules);
+        for alarm in self.alarms_without_rule() {
+            self.dismiss(draft, alarm, CancelReason::RuleRemoved);
+        }
+        Verdict::Accepted
+    }
+
+    /// Takes on a recorded configuration. One that this version can no longer read leaves no rules in force;
+    /// the configuration on disk follows right after every start.
+    pub(super) fn adopt_configuration(&mut self, configuration: &Configuration) {
+        self.put_in_force(configuration, compiled(configuration).unwrap_or_default());
+    }
+
+    fn put_in_force(&mut self, configuration: &Configuration, rules: RuleSet) {
+        for state in self.inventory.assets.values_mut() {
+            refit(state, &self.rules, &rules);
+        }
+        let mut changed = Vec::new();
+        for device in self.inventory.devices.values_mut() {
+            if let Some(sensor_type) = configuration.sensor_types.get(&device.device.sensor_type)
+                && device.silence.interval != sensor_type.interval
+            {
+                device.silence.interval = sensor_type.interval;
+                // It may be due before the moment that is waited for.
+                device.watched = false;
+                changed.push(device.device.id.clone());
+            }
+        }
+        for device in &changed {
+            self.watch_silence(device);
+        }
+        self.rules = rules;
+        self.configuration = Some(Box::new(configuration.clone()));
+    }
+
+    fn alarms_without_rule(&self) -> Vec<AlarmId> {
+        let unowned = |alarm: &&Alarm| self.condition(&alarm.rule, &alarm.asset).is_none();
+        self.alarms.values().filter(unowned).map(|alarm| alarm.id).collect()
+    }
+}
+
+pub(super) fn compiled(configuration: &Configuration) -> Option<RuleSet> {
+    let vocabulary = Vocabulary::new(configuration.sensor_types.values());
+    compile(&configuration.rule_files, &vocabulary).ok()
+}
+
+/// Carries what is known of an asset from one rule set to the next: samples by property, conditions by rule id.
+/// What a rule remembers of its own stateful calls is kept only where its expressions are the same.
+fn refit(state: &mut AssetState, old: &RuleSet, new: &RuleSet) {
+    let kind: &AssetKind = &state.asset.kind;
+    let (old_layout, new_layout) = (old.slots(kind), new.slots(kind));
+    state.samples = new_layout
+        .names()
+        .map(|property| old_layout.slot(property).and_then(|slot| state.samples.get_mut(usize::from(slot))?.take()))
+        .collect();
+    let old_conditions = std::mem::take(&mut state.conditions);
+    state.conditions = new
+        .for_kind(kind)
+        .iter()
+        .map(|rule| {
+            let known =
+                place_of(old, kind, &rule.id).and_then(|index| Some((index, old_conditions.get(index)?.clone())));
+            match known {
+                Some((index, condition)) if old.for_kind(kind)[index].conditions == rule.conditions => condition,
+                Some((_, condition)) => {
+                    Condition { delay: condition.delay, alarm: condition.alarm, ..Condition::default() }
+                }
+                None => Condition::default(),
+            }
+        })
+        .collect();
+}

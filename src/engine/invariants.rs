@@ -1,0 +1,66 @@
+//! What must be true after every event. The simulation asks after each step; a running gateway asks after a start.
+
+use super::state::Engine;
+use crate::domain::task::{TaskStage, TaskStatus};
+
+impl Engine {
+    /// Every broken promise about the state, in words; empty when all hold.
+    #[must_use]
+    pub fn broken_invariants(&self) -> Vec<String> {
+        let mut broken = Vec::new();
+        self.check_alarms(&mut broken);
+        self.check_tasks(&mut broken);
+        self.check_deliveries(&mut broken);
+        broken
+    }
+
+    fn check_alarms(&self, broken: &mut Vec<String>) {
+        for alarm in self.alarms.values() {
+            let owner = self.condition(&alarm.rule, &alarm.asset).and_then(|condition| condition.alarm);
+            if owner != Some(alarm.id) {
+                broken.push(format!("alarm {} of rule {} is not its condition's alarm", alarm.id, alarm.rule));
+            }
+            if alarm.settled() && !self.tasks.open_about(alarm.id) {
+                broken.push(format!("alarm {} is settled but not closed", alarm.id));
+            }
+        }
+        for state in self.inventory.assets.values() {
+            for alarm in state.conditions.iter().filter_map(|condition| condition.alarm) {
+                if !self.alarms.contains_key(&alarm) {
+                    broken.push(format!("asset {} refers to alarm {alarm}, which is closed", state.asset.id));
+                }
+            }
+        }
+    }
+
+    fn check_tasks(&self, broken: &mut Vec<String>) {
+        for task in self.tasks.iter() {
+            let id = task.id;
+            if !self.alarms.contains_key(&task.alarm) {
+                broken.push(format!("task {id} is about alarm {}, which is closed", task.alarm));
+            }
+            let offered = task.stage == Some(TaskStage::Offered);
+            if offered != task.offer_expires_at.is_some() {
+                broken.push(format!("task {id} is offered without an end, or has an end without an offer"));
+            }
+            if offered && task.crew.is_none() {
+                broken.push(format!("task {id} is offered to nobody"));
+            }
+            let waits = task.status == TaskStatus::Requested && !offered;
+            if waits && self.tasks.retry_due(id).is_none() {
+                broken.push(format!("task {id} is requested, but nobody will be asked"));
+            }
+        }
+    }
+
+    fn check_deliveries(&self, broken: &mut Vec<String>) {
+        for delivery in self.deliveries.iter() {
+            if delivery.id.seq > self.seq {
+                broken.push(format!("delivery {} comes from an event that has not happened", delivery.id));
+            }
+            if self.timers.len() == 0 {
+                broken.push(format!("delivery {} is pending, but nothing is waited for", delivery.id));
+            }
+        }
+    }
+}

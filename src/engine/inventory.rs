@@ -1,0 +1,116 @@
+//! What is registered, and the latest that is known about it.
+
+use super::conditions::Condition;
+use crate::domain::asset::{Asset, Device};
+use crate::domain::crew::Crew;
+use crate::domain::ids::{AssetId, CrewId, DeviceId, PersonId};
+use crate::domain::person::Person;
+use crate::domain::time::Timestamp;
+use crate::estimate::silence::Silence;
+use crate::rules::Sample;
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+
+/// The registry and the present state of each asset. Look-ups are by hash; whoever walks it sorts first.
+#[derive(Default)]
+pub struct Inventory {
+    pub(super) assets: FxHashMap<AssetId, AssetState>,
+    pub(super) devices: FxHashMap<DeviceId, DeviceState>,
+    pub(super) crews: BTreeMap<CrewId, Crew>,
+    pub(super) people: BTreeMap<PersonId, Person>,
+}
+
+pub(super) struct AssetState {
+    pub asset: Asset,
+    pub devices: Vec<DeviceId>,
+    /// By slot of the asset kind's layout.
+    pub samples: Vec<Option<Sample>>,
+    /// One per rule of the asset's kind, in the rule set's order.
+    pub conditions: Vec<Condition>,
+}
+
+pub(super) struct DeviceState {
+    pub device: Device,
+    pub silence: Silence,
+    /// A timer for its silence is set; its moment may be early.
+    pub watched: bool,
+}
+
+impl Inventory {
+    pub fn asset(&self, id: &AssetId) -> Option<&Asset> {
+        self.assets.get(id).map(|state| &state.asset)
+    }
+
+    pub fn device(&self, id: &DeviceId) -> Option<&Device> {
+        self.devices.get(id).map(|state| &state.device)
+    }
+
+    /// In order of id.
+    pub fn assets(&self) -> impl Iterator<Item = &Asset> {
+        sorted(self.assets.values().map(|state| &state.asset), |asset| &asset.id)
+    }
+
+    /// In order of id.
+    pub fn devices(&self) -> impl Iterator<Item = &Device> {
+        sorted(self.devices.values().map(|state| &state.device), |device| &device.id)
+    }
+
+    pub fn crews(&self) -> impl Iterator<Item = &Crew> {
+        self.crews.values()
+    }
+
+    pub fn people(&self) -> impl Iterator<Item = &Person> {
+        self.people.values()
+    }
+
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.assets.len() + self.devices.len() + self.crews.len() + self.people.len()
+    }
+
+    /// Devices that are silent, in order of id.
+    pub fn silent_devices(&self) -> impl Iterator<Item = &DeviceId> {
+        sorted(self.devices.values().filter(|state| state.silence.silent()).map(|state| &state.device.id), |id| id)
+    }
+
+    pub(super) fn asset_of(&self, device: &DeviceId) -> Option<&AssetId> {
+        self.devices.get(device).map(|state| &state.device.asset)
+    }
+
+    pub(super) fn person_of(&self, device: &DeviceId) -> Option<&PersonId> {
+        self.asset_of(device).and_then(|asset| self.assets.get(asset)).and_then(|state| state.asset.person.as_ref())
+    }
+
+    pub(super) fn is_silent(&self, device: &DeviceId) -> bool {
+        self.devices.get(device).is_some_and(|state| state.silence.silent())
+    }
+
+    pub(super) fn set_silent(&mut self, device: &DeviceId, silent: bool) {
+        if let Some(state) = self.devices.get_mut(device) {
+            state.silence.set_silent(silent);
+        }
+    }
+
+    pub(super) fn unwatch(&mut self, device: &DeviceId) {
+        if let Some(state) = self.devices.get_mut(device) {
+            state.watched = false;
+        }
+    }
+
+    pub(super) fn silent_due(&self, device: &DeviceId, started_at: Timestamp) -> Option<Timestamp> {
+        self.devices.get(device).and_then(|state| state.silence.due(started_at))
+    }
+
+    pub(super) fn any_silent(&self, devices: &[DeviceId]) -> bool {
+        devices.iter().any(|device| self.is_silent(device))
+    }
+}
+
+fn sorted<'a, T: 'a, K: Ord + 'a>(
+    items: impl Iterator<Item = &'a T>,
+    key: impl Fn(&'a T) -> &'a K,
+) -> impl Iterator<Item = &'a T> {
+    let mut all: Vec<&'a T> = items.collect();
+    all.sort_by(|a, b| key(a).cmp(key(b)));
+    all.into_iter()
+}

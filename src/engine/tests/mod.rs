@@ -1,0 +1,53 @@
+//! Scenarios: short texts of what happens, and the reviewed text of what was decided.
+//!
+//! Every scenario runs three times: straight through, with the engine restored from its image after each event,
+//! and with recorded decisions applied to a second engine. All three must end in the same state.
+
+mod script;
+mod story;
+
+use super::{Engine, Limits};
+use script::Script;
+use story::tell;
+
+#[test]
+fn scenarios_are_decided_as_reviewed() {
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::glob!("../../../tests/scenarios/engine", "*.txt", |path| {
+            let text = std::fs::read_to_string(path).unwrap();
+            insta::assert_snapshot!(check(&text));
+        });
+    });
+}
+
+/// Runs a scenario all three ways and says what was decided.
+fn check(text: &str) -> String {
+    let straight = run(text, false);
+    let with_restarts = run(text, true);
+    assert_eq!(straight, with_restarts, "a restart after each event changed what was decided");
+    straight
+}
+
+fn run(text: &str, restart_each_time: bool) -> String {
+    let mut script = Script::new(text);
+    let mut engine = Engine::new(Limits::default());
+    let mut shadow = Engine::new(Limits::default());
+    let mut told = String::new();
+    while let Some((now, event)) = script.next(&mut engine) {
+        let event = engine.admit(now, event).into_event();
+        let decision = engine.step(now, &event);
+        shadow.apply(now, &event, &decision);
+        assert_eq!(engine.image(), shadow.image(), "applying the record of {event:?} gave another state");
+        assert_eq!(engine.broken_invariants(), Vec::<String>::new(), "after {event:?}");
+        if restart_each_time {
+            let image = engine.image();
+            engine = Engine::restore(Limits::default(), image.clone());
+            assert_eq!(engine.image(), image, "restoring gave another image");
+        }
+        script.learn(&decision);
+        if script.is_told(&event) {
+            told += &tell(now, &event, &decision);
+        }
+    }
+    told
+}
