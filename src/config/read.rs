@@ -1,0 +1,204 @@
+//! From `rettidig.toml` and the environment to `Settings`: every key checked, every fault reported.
+
+use super::broker::brokers;
+use super::knobs::{self, Length, Whole};
+use super::settings::{Data, Endpoint, Http, Journal, Limits, Log, LogFormat, LogLevel, Settings, TlsFiles};
+use crate::domain::configuration::DispatchPolicy;
+use crate::domain::fault::{Fault, suggest_known};
+use crate::domain::time::Span;
+use crate::domain::toml_reader::{Document, Faults, Field, Override, Section};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Reads settings; files they name are looked for in `folder`.
+pub(super) fn read_settings(
+    folder: &Path,
+    file: &str,
+    text: &str,
+    overrides: &[Override],
+) -> Result<Settings, Vec<Fault>> {
+    let faults = Faults::default();
+    let document = Document::parse(file, text, &faults).with_overrides(overrides.to_vec());
+    let mut root = document.root(&faults);
+    let settings = Settings {
+        data: data(root.section("data")),
+        endpoint: endpoint(root.section("endpoint"), folder),
+        brokers: brokers(&mut root, folder),
+        http: http(root.section("http")),
+        journal: journal(root.section("journal")),
+        limits: limits(root.section("limits")),
+        dispatch: dispatch(root.section("dispatch")),
+        log: log(root.section("log")),
+    };
+    root.finish();
+    for unused in document.unused_overrides() {
+        faults.push(Fault {
+            file: unused.name.clone(),
+            span: 0..0,
+            message: format!("there is no setting `{}`", unused.path),
+            suggestion: Some(suggest_known(&unused.path, document.asked_paths().iter().map(String::as_str))),
+        });
+    }
+    if faults.is_empty() { Ok(settings) } else { Err(faults.into_sorted()) }
+}
+
+fn data(mut section: Section<'_>) -> Data {
+    let folder = section.optional("folder").and_then(|field| field.filled_text(knobs::TEXT_BYTES_MAX));
+    section.finish();
+    Data { folder: folder.map_or_else(|| PathBuf::from("data"), |folder| PathBuf::from(folder.value.as_ref())) }
+}
+
+fn endpoint(mut section: Section<'_>, folder: &Path) -> Endpoint {
+    let listen = section.optional("listen");
+    let without_tls = section.optional("without_tls").and_then(|field| field.boolean()).unwrap_or(false);
+    let tls = section.section("tls");
+    let tls = tls.present().then(|| tls_files(tls, folder));
+    let addresses = match &listen {
+        Some(field) => addresses(field, tls.is_some() || without_tls),
+        None => vec![SocketAddr::from(([127, 0, 0, 1], 1883))],
+    };
+    section.finish();
+    Endpoint { listen: addresses, without_tls, tls: tls.flatten() }
+}
+
+/// The addresses of a listener; one beyond this machine must be guarded.
+fn addresses(field: &Field<'_>, guarded: bool) -> Vec<SocketAddr> {
+    let items = field.items("a list of addresses", "listen = [\"127.0.0.1:1883\"]");
+    if items.len() > knobs::LISTEN_MAX {
+        field.fault(format!("`listen` has {} addresses", items.len()), format!("at most {}", knobs::LISTEN_MAX));
+    }
+    let mut found = Vec::new();
+    for item in items {
+        let Some(address) = address(&item, "127.0.0.1:1883") else { continue };
+        if !guarded && !address.ip().is_loopback() {
+            item.fault(
+                format!("{address} is reached from other machines, and passwords would cross the network unencrypted"),
+                "add [endpoint.tls], or without_tls = true where the network itself is closed".to_owned(),
+            );
+        }
+        found.push(address);
+    }
+    found
+}
+
+fn address(field: &Field<'_>, example: &str) -> Option<SocketAddr> {
+    let text = field.text()?;
+    let address = text.value.trim().parse().ok();
+    if address.is_none() {
+        field.fault(
+            format!("\"{}\" is no address with a port", text.value),
+            format!("write an IP address and a port, such as \"{example}\""),
+        );
+    }
+    address
+}
+
+fn tls_files(mut section: Section<'_>, folder: &Path) -> Option<TlsFiles> {
+    let certificate =
+        section.required("certificate", "certificate = \"tls/server.pem\"").and_then(|field| file(&field, folder));
+    let key = section.required("key", "key = \"tls/server.key\"").and_then(|field| file(&field, folder));
+    let client_ca = section.optional("client_ca").and_then(|field| file(&field, folder));
+    section.finish();
+    Some(TlsFiles { certificate: certificate?, key: key?, client_ca })
+}
+
+/// A file that is there, relative to the configuration folder.
+pub(super) fn file(field: &Field<'_>, folder: &Path) -> Option<PathBuf> {
+    let text = field.filled_text(knobs::TEXT_BYTES_MAX)?;
+    let path = folder.join(text.value.as_ref());
+    if path.is_file() {
+        return Some(path);
+    }
+    field.fault(
+        format!("there is no file \"{}\"", text.value),
+        format!("it is looked for in {}", path.parent().unwrap_or(folder).display()),
+    );
+    None
+}
+
+fn http(mut section: Section<'_>) -> Http {
+    let listen = section.optional("listen").and_then(|field| address(&field, "127.0.0.1:8080"));
+    section.finish();
+    Http { listen: listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))) }
+}
+
+fn journal(mut section: Section<'_>) -> Journal {
+    let journal = Journal {
+        file_mebibytes_max: whole(&mut section, "file_mebibytes_max", knobs::JOURNAL_FILE_MEBIBYTES_MAX),
+        file_age_max: length(&mut section, "file_age_max", knobs::JOURNAL_FILE_AGE_MAX),
+        retain_for: length(&mut section, "retain_for", knobs::JOURNAL_RETAIN_FOR),
+        snapshot_every: length(&mut section, "snapshot_every", knobs::JOURNAL_SNAPSHOT_EVERY),
+    };
+    section.finish();
+    journal
+}
+
+fn limits(mut section: Section<'_>) -> Limits {
+    let limits = Limits {
+        inbox_events_max: whole(&mut section, "inbox_events_max", knobs::INBOX_EVENTS_MAX),
+        batch_events_max: whole(&mut section, "batch_events_max", knobs::BATCH_EVENTS_MAX),
+        payload_bytes_max: whole(&mut section, "payload_bytes_max", knobs::PAYLOAD_BYTES_MAX),
+        quarantine_head_bytes: whole(&mut section, "quarantine_head_bytes", knobs::QUARANTINE_HEAD_BYTES),
+        observations_max: whole(&mut section, "observations_max", knobs::OBSERVATIONS_MAX),
+        clock_ahead_tolerance: length(&mut section, "clock_ahead_tolerance", knobs::CLOCK_AHEAD_TOLERANCE),
+        connections_max: whole(&mut section, "connections_max", knobs::CONNECTIONS_MAX),
+        messages_per_s_max: whole(&mut section, "messages_per_s_max", knobs::MESSAGES_PER_S_MAX),
+        gateway_messages_per_s_max: whole(
+            &mut section,
+            "gateway_messages_per_s_max",
+            knobs::GATEWAY_MESSAGES_PER_S_MAX,
+        ),
+        receive_maximum: whole(&mut section, "receive_maximum", knobs::RECEIVE_MAXIMUM),
+        keep_alive_max: length(&mut section, "keep_alive_max", knobs::KEEP_ALIVE_MAX),
+        deliveries_pending_max: whole(&mut section, "deliveries_pending_max", knobs::DELIVERIES_PENDING_MAX),
+        closed_rows_max: whole(&mut section, "closed_rows_max", knobs::CLOSED_ROWS_MAX),
+        live_streams_max: whole(&mut section, "live_streams_max", knobs::LIVE_STREAMS_MAX),
+        request_bytes_max: whole(&mut section, "request_bytes_max", knobs::REQUEST_BYTES_MAX),
+    };
+    section.finish();
+    limits
+}
+
+fn dispatch(mut section: Section<'_>) -> DispatchPolicy {
+    let usual = DispatchPolicy::default();
+    let offer_timeouts = section.optional("offer_timeouts").and_then(|field| offer_timeouts(&field));
+    let knob = Length { default: usual.retry_after, ..knobs::RETRY_AFTER };
+    let retry_after = length(&mut section, "retry_after", knob);
+    section.finish();
+    DispatchPolicy { offer_timeouts: offer_timeouts.unwrap_or(usual.offer_timeouts), retry_after }
+}
+
+/// One length of time for each priority, the most urgent first.
+fn offer_timeouts(field: &Field<'_>) -> Option<[Span; 4]> {
+    let example = "offer_timeouts = [\"60s\", \"75s\", \"10m\", \"1h\"]";
+    let items = field.items("a list of four lengths of time", example);
+    let limits = knobs::OFFER_TIMEOUT.min..=knobs::OFFER_TIMEOUT.max;
+    let read: Vec<Span> = items.iter().filter_map(|item| item.length_of_time(limits.clone())).collect();
+    if items.len() != 4 && !items.is_empty() {
+        field.fault(
+            format!("`offer_timeouts` has {} lengths of time", items.len()),
+            format!("one for each of the four priorities: {example}"),
+        );
+    }
+    read.try_into().ok()
+}
+
+fn log(mut section: Section<'_>) -> Log {
+    let level = section.optional("level").and_then(|field| field.one_of(&LogLevel::ALL.map(LogLevel::as_str)));
+    let format = section.optional("format").and_then(|field| field.one_of(&LogFormat::ALL.map(LogFormat::as_str)));
+    section.finish();
+    Log {
+        level: level.map_or(LogLevel::Info, |at| LogLevel::ALL[at]),
+        format: format.map_or(LogFormat::Text, |at| LogFormat::ALL[at]),
+    }
+}
+
+pub(super) fn whole(section: &mut Section<'_>, name: &str, knob: Whole) -> u32 {
+    let limits = i64::from(knob.min)..=i64::from(knob.max);
+    let found = section.optional(name).and_then(|field| field.whole(limits));
+    found.and_then(|number| u32::try_from(number).ok()).unwrap_or(knob.default)
+}
+
+fn length(section: &mut Section<'_>, name: &str, knob: Length) -> Span {
+    section.optional(name).and_then(|field| field.length_of_time(knob.min..=knob.max)).unwrap_or(knob.default)
+}

@@ -1,0 +1,168 @@
+//! `rettidig check`: every fault of a configuration folder at once, or a summary of what it sets up.
+//!
+//! Settings, sensor types and rules are read in one run although one of them is at fault: a rule is then checked
+//! against the sensor types that could be read. It changes nothing and needs no data folder.
+//!
+//! Start with `check`; `render` shows the report to a person, `wire` to a script.
+
+mod render;
+mod wire;
+
+use crate::config::{ConfigError, Settings, Texts};
+use crate::domain::asset::SensorType;
+use crate::domain::fault::Fault;
+use crate::domain::ids::{AssetKind, RuleId};
+use crate::rules::{self, Rule, RuleSet, Vocabulary};
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+pub use render::Style;
+
+/// How sensor type files are read: the texts by name, to the types or to every fault in them.
+pub type ReadSensorTypes<'a> = &'a dyn Fn(&BTreeMap<SmolStr, String>) -> Result<Vec<SensorType>, Vec<Fault>>;
+
+/// What was found in a configuration folder.
+#[derive(Debug)]
+pub struct Report {
+    /// Ordered by file and place.
+    pub faults: Vec<Fault>,
+    /// What the configuration sets up; only of a configuration without faults.
+    pub summary: Option<Summary>,
+    texts: Texts,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    pub files: usize,
+    pub kinds: Vec<KindSummary>,
+    pub rules: Vec<RuleSummary>,
+}
+
+/// One kind of asset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KindSummary {
+    pub kind: AssetKind,
+    pub sensor_types: usize,
+    pub properties: usize,
+    pub rules: usize,
+    /// Bytes that all rules together remember about one asset of this kind.
+    pub state_bytes_per_asset: usize,
+}
+
+/// One rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleSummary {
+    pub id: RuleId,
+    pub file: SmolStr,
+    pub applies_to: AssetKind,
+    pub priority: u8,
+    /// The kind of task it asks for.
+    pub task: Option<SmolStr>,
+    /// Calls with a memory, such as `held`.
+    pub stateful_calls: u16,
+    /// Bytes that the rule remembers about one asset.
+    pub state_bytes_per_asset: usize,
+}
+
+/// Checks the configuration in `folder`, with the settings of `environment` laid over it.
+///
+/// # Errors
+/// The folder or its `rettidig.toml` cannot be read at all; what is wrong inside is in the report.
+pub fn check(
+    folder: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+    read_sensor_types: ReadSensorTypes<'_>,
+) -> Result<Report, ConfigError> {
+    let texts = Texts::read(folder, environment)?;
+    let mut faults = Vec::new();
+    let settings = texts.settings().map_err(|found| faults.extend(found)).ok();
+    let sensor_types = sensor_types(&texts, read_sensor_types, &mut faults);
+    let vocabulary = Vocabulary::new(sensor_types.types.iter());
+    let vocabulary = if sensor_types.complete { vocabulary } else { vocabulary.incomplete() };
+    let rules = rules::compile(&texts.rule_files(), &vocabulary).map_err(|found| faults.extend(found)).ok();
+    if let (Some(settings), Some(rules)) = (&settings, &rules) {
+        faults.extend(rules.iter().filter_map(|rule| too_slow_an_offer(rule, settings)));
+    }
+    faults.sort_by(|a, b| (&a.file, a.span.start, a.span.end).cmp(&(&b.file, b.span.start, b.span.end)));
+    let summary = rules.filter(|_| faults.is_empty()).map(|rules| summarise(&texts, &sensor_types.types, &rules));
+    Ok(Report { faults, summary, texts })
+}
+
+struct SensorTypes {
+    types: Vec<SensorType>,
+    complete: bool,
+}
+
+/// The sensor types; when some are at fault, those of the files that are right.
+fn sensor_types(texts: &Texts, read: ReadSensorTypes<'_>, faults: &mut Vec<Fault>) -> SensorTypes {
+    let files = texts.sensor_type_files();
+    match read(&files) {
+        Ok(types) => SensorTypes { types, complete: true },
+        Err(found) => {
+            faults.extend(found);
+            let alone = |(file, text): (&SmolStr, &String)| read(&BTreeMap::from([(file.clone(), text.clone())])).ok();
+            SensorTypes { types: files.iter().filter_map(alone).flatten().collect(), complete: false }
+        }
+    }
+}
+
+/// An alarm that must be answered sooner than the first crew has to answer the offer can never reach a second crew.
+fn too_slow_an_offer(rule: &Rule, settings: &Settings) -> Option<Fault> {
+    let offered_for = settings.dispatch.offer_timeout(rule.priority);
+    let respond_within = rule.rationale.respond_within;
+    let slow = rule.task.is_some() && offered_for > respond_within;
+    slow.then(|| Fault {
+        file: rule.file.clone(),
+        span: rule.place.clone(),
+        message: format!(
+            "the rule `{}` asks for a response within {respond_within}, but one crew alone has {offered_for} to answer",
+            rule.id
+        ),
+        suggestion: Some(format!(
+            "a longer respond_within, or a shorter time for priority {} in offer_timeouts of [dispatch]",
+            rule.priority.number()
+        )),
+    })
+}
+
+fn summarise(texts: &Texts, sensor_types: &[SensorType], rules: &RuleSet) -> Summary {
+    let mut kinds: Vec<AssetKind> = sensor_types.iter().map(|sensor_type| sensor_type.asset_kind.clone()).collect();
+    kinds.sort();
+    kinds.dedup();
+    let kind = |kind: AssetKind| KindSummary {
+        sensor_types: sensor_types.iter().filter(|sensor_type| sensor_type.asset_kind == kind).count(),
+        properties: rules.slots(&kind).len(),
+        rules: rules.for_kind(&kind).len(),
+        state_bytes_per_asset: rules.for_kind(&kind).iter().map(|rule| rule.state_bytes()).sum(),
+        kind,
+    };
+    let rule = |rule: &Rule| RuleSummary {
+        id: rule.id.clone(),
+        file: rule.file.clone(),
+        applies_to: rule.applies_to.clone(),
+        priority: rule.priority.number(),
+        task: rule.task.as_ref().map(|task| task.kind.clone()),
+        stateful_calls: rule.cells(),
+        state_bytes_per_asset: rule.state_bytes(),
+    };
+    Summary {
+        files: 1 + texts.sensor_type_files().len() + texts.rule_files().len(),
+        kinds: kinds.into_iter().map(kind).collect(),
+        rules: rules.iter().map(|shared| rule(shared)).collect(),
+    }
+}
+
+impl Report {
+    /// Whether a gateway may be started with this configuration.
+    #[must_use]
+    pub const fn passed(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    /// Line and column of a fault, counted from 1; `None` for a fault of the environment.
+    #[must_use]
+    pub fn place(&self, fault: &Fault) -> Option<(usize, usize)> {
+        self.texts.text(&fault.file).map(|text| fault.place(&text))
+    }
+}

@@ -1,0 +1,104 @@
+//! The report for a script: `rettidig check --json`. The form is versioned; fields are only ever added.
+
+use super::{Report, Summary};
+use serde::Serialize;
+
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct WireReport<'a> {
+    version: u32,
+    passed: bool,
+    faults: Vec<WireFault<'a>>,
+    summary: Option<WireSummary<'a>>,
+}
+
+#[derive(Serialize)]
+struct WireFault<'a> {
+    /// A file, relative to the configuration folder, or an environment variable.
+    file: &'a str,
+    /// Counted from 1, the column in characters; absent for an environment variable.
+    line: Option<usize>,
+    column: Option<usize>,
+    /// Byte range in the file.
+    start: usize,
+    end: usize,
+    message: &'a str,
+    suggestion: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct WireSummary<'a> {
+    files: usize,
+    kinds: Vec<WireKind<'a>>,
+    rules: Vec<WireRule<'a>>,
+}
+
+#[derive(Serialize)]
+struct WireKind<'a> {
+    kind: &'a str,
+    sensor_types: usize,
+    properties: usize,
+    rules: usize,
+    state_bytes_per_asset: usize,
+}
+
+#[derive(Serialize)]
+struct WireRule<'a> {
+    id: &'a str,
+    file: &'a str,
+    applies_to: &'a str,
+    priority: u8,
+    task: Option<&'a str>,
+    stateful_calls: u16,
+    state_bytes_per_asset: usize,
+}
+
+impl Report {
+    /// The report as JSON.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let faults = self.faults.iter().map(|fault| {
+            let place = self.place(fault);
+            WireFault {
+                file: &fault.file,
+                line: place.map(|(line, _)| line),
+                column: place.map(|(_, column)| column),
+                start: fault.span.start,
+                end: fault.span.end,
+                message: &fault.message,
+                suggestion: fault.suggestion.as_deref(),
+            }
+        });
+        let report = WireReport {
+            version: VERSION,
+            passed: self.passed(),
+            faults: faults.collect(),
+            summary: self.summary.as_ref().map(WireSummary::from),
+        };
+        // Texts and numbers only: nothing in it can fail to become JSON.
+        serde_json::to_string_pretty(&report).unwrap_or_default()
+    }
+}
+
+impl<'a> From<&'a Summary> for WireSummary<'a> {
+    fn from(summary: &'a Summary) -> Self {
+        let kinds = summary.kinds.iter().map(|kind| WireKind {
+            kind: kind.kind.as_str(),
+            sensor_types: kind.sensor_types,
+            properties: kind.properties,
+            rules: kind.rules,
+            state_bytes_per_asset: kind.state_bytes_per_asset,
+        });
+        let rules = summary.rules.iter().map(|rule| WireRule {
+            id: rule.id.as_str(),
+            file: &rule.file,
+            applies_to: rule.applies_to.as_str(),
+            priority: rule.priority,
+            task: rule.task.as_deref(),
+            stateful_calls: rule.stateful_calls,
+            state_bytes_per_asset: rule.state_bytes_per_asset,
+        });
+        Self { files: summary.files, kinds: kinds.collect(), rules: rules.collect() }
+    }
+}
