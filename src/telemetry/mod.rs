@@ -3,6 +3,19 @@
 //! Rooms call these functions; the raw `metrics` macros are banned elsewhere. Labels are bounded:
 //! never a device, a person or an alarm.
 
+mod describe;
+pub use describe::describe;
+
+pub mod board;
+pub mod console;
+pub mod dispatch;
+pub mod endpoint;
+pub mod gateway;
+pub mod intake;
+pub mod journal;
+pub mod sequencer;
+pub mod store;
+
 use std::time::{Duration, Instant};
 
 /// Measures how long a stage takes; for metering only, never for a decision.

@@ -1,0 +1,36 @@
+//! What dispatch is metered and logged by.
+#![expect(clippy::disallowed_macros, reason = "the one place where the metric names of this room live")]
+
+use crate::domain::ids::DeliveryId;
+use metrics::{counter, gauge};
+
+/// Deliveries kept for crews.
+pub fn pending(count: usize) {
+    gauge!("rettidig_dispatch_pending").set(count as f64);
+}
+
+/// A message was given to a channel; `channel` is `endpoint` or `broker`.
+pub fn sent(channel: &'static str) {
+    counter!("rettidig_dispatch_sent_total", "channel" => channel).increment(1);
+}
+
+/// Pending no more, for whatever reason.
+pub fn ended(count: usize) {
+    counter!("rettidig_dispatch_ended_total").increment(count as u64);
+}
+
+/// Not answered in time.
+pub fn expired(count: usize) {
+    counter!("rettidig_dispatch_expired_total").increment(count as u64);
+}
+
+/// A delivery found no room and stays with the engine for a while.
+pub fn no_room() {
+    counter!("rettidig_dispatch_no_room_total").increment(1);
+}
+
+/// No channel will ever take it; the engine asks somebody else when the offer expires.
+pub fn unsendable(delivery: DeliveryId, error: &str) {
+    counter!("rettidig_dispatch_unsendable_total").increment(1);
+    tracing::error!(%delivery, error, "a delivery cannot be sent");
+}

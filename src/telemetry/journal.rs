@@ -1,0 +1,32 @@
+//! Metering of the journal: how long appending and syncing take, how large batches are, what maintenance does.
+#![expect(clippy::disallowed_macros, reason = "metric names live in telemetry, and this is it")]
+
+use metrics::{counter, histogram};
+use std::time::Duration;
+
+/// One group commit is durable: `appending` is the time its records took to encode and insert, `committing` the sync.
+pub fn synced(records: u64, bytes: u64, appending: Duration, committing: Duration) {
+    histogram!("rettidig_journal_append_seconds").record(appending);
+    histogram!("rettidig_journal_commit_seconds").record(committing);
+    histogram!("rettidig_journal_batch_records").record(records as f64);
+    counter!("rettidig_journal_records_total").increment(records);
+    counter!("rettidig_journal_bytes_total").increment(bytes);
+}
+
+pub fn file_switched() {
+    counter!("rettidig_journal_file_switches_total").increment(1);
+}
+
+pub fn checkpointed(pages: u64, took: Duration) {
+    counter!("rettidig_journal_checkpointed_pages_total").increment(pages);
+    histogram!("rettidig_journal_checkpoint_seconds").record(took);
+}
+
+pub fn pruned(files: usize) {
+    counter!("rettidig_journal_pruned_files_total").increment(files as u64);
+}
+
+pub fn snapshot_written(bytes: u64, took: Duration) {
+    histogram!("rettidig_journal_snapshot_seconds").record(took);
+    histogram!("rettidig_journal_snapshot_bytes").record(bytes as f64);
+}
