@@ -1,0 +1,272 @@
+//! Snapshots of the engine's state: written beside the commit path, read at the start, never trusted blindly.
+//!
+//! ```text
+//! "RETTIDIG" | CBOR header | one CBOR section after the other | blake3 of everything before
+//! ```
+//!
+//! Sections about a person are sealed with their key. A snapshot is written under an unfinished name, made durable and
+//! renamed; the newest two are kept, so that a damaged one leaves another. What sections mean is the engine's.
+
+use super::error::JournalError;
+use super::fault::{Reach, Step, halve};
+use super::layout::{self, SNAPSHOT};
+use super::seal::Sealing;
+use super::shared::Shared;
+use crate::domain::ids::{JournalId, PersonId, Seq};
+use crate::telemetry::{self, stopwatch};
+use minicbor::{Decode, Decoder, Encode};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+const MAGIC: &[u8; 8] = b"RETTIDIG";
+/// The version of the frame around the sections.
+const FORMAT: u16 = 1;
+const KEPT: usize = 2;
+const HASH: usize = blake3::OUT_LEN;
+
+/// The engine's state after the record `seq`, as it handed it over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    pub seq: Seq,
+    /// The version of what the sections hold; the engine's to judge.
+    pub version: u32,
+    pub sections: Vec<Section>,
+}
+
+/// One part of a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// The person it is about: then it is sealed, and dropped on opening once their key is erased.
+    pub person: Option<PersonId>,
+    pub bytes: Vec<u8>,
+}
+
+/// Writes snapshots from any thread; cheap to clone and to move.
+#[derive(Clone)]
+pub struct SnapshotWriter {
+    shared: Arc<Shared>,
+}
+
+/// What was found in the folder of snapshots.
+pub(super) struct Chosen {
+    pub snapshot: Option<Snapshot>,
+    pub unusable: Vec<JournalError>,
+}
+
+#[derive(Encode, Decode)]
+struct Header {
+    #[n(0)]
+    format: u16,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    journal_id: [u8; 16],
+    #[n(2)]
+    seq: u64,
+    #[n(3)]
+    version: u32,
+    #[n(4)]
+    sections: u64,
+}
+
+#[derive(Encode, Decode)]
+struct WireSection<'a> {
+    #[b(0)]
+    person: Option<&'a str>,
+    /// Sealed when there is a person.
+    #[cbor(b(1), with = "minicbor::bytes")]
+    bytes: &'a [u8],
+}
+
+impl SnapshotWriter {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Writes a snapshot of the state after record `seq`, which must be durable. When it returns, the snapshot is too,
+    /// and only the newest two are left. One at a time; a second call waits.
+    ///
+    /// # Errors
+    /// The journal goes on; the snapshots before stay.
+    pub fn write(&self, seq: Seq, version: u32, sections: Vec<Section>) -> Result<(), JournalError> {
+        let watch = stopwatch();
+        let _one = self.shared.one_snapshot();
+        let durable = self.shared.durable();
+        if seq > durable {
+            return Err(JournalError::SnapshotTooEarly { seq, durable });
+        }
+        let gate = &self.shared.gate;
+        let folder = layout::snapshots(&self.shared.folder);
+        let path = layout::named(&folder, seq, SNAPSHOT);
+        let unfinished = layout::unfinished(&path);
+        let reach = gate.enter(Step::SnapshotWrite)?;
+        let bytes = self.write_unfinished(&unfinished, seq, version, sections)?;
+        if reach == Reach::Half {
+            halve(&unfinished)?;
+        }
+        gate.leave(Step::SnapshotWrite, reach)?;
+        layout::sync_path(&unfinished, self.shared.durability)?;
+        let reach = gate.enter(Step::SnapshotRename)?;
+        layout::publish(&unfinished, &path, self.shared.durability)?;
+        gate.leave(Step::SnapshotRename, reach)?;
+        remove_older(&folder)?;
+        telemetry::journal::snapshot_written(bytes, watch.elapsed());
+        Ok(())
+    }
+
+    fn write_unfinished(
+        &self,
+        path: &Path,
+        seq: Seq,
+        version: u32,
+        sections: Vec<Section>,
+    ) -> Result<u64, JournalError> {
+        let failed = |fault| JournalError::io("write the snapshot", path)(fault);
+        let mut out = Hashed::new(File::create(path).map_err(failed)?);
+        let header = Header {
+            format: FORMAT,
+            journal_id: self.shared.journal_id.0,
+            seq: seq.0,
+            version,
+            sections: sections.len() as u64,
+        };
+        out.write_all(MAGIC).and_then(|()| encode(&header, &mut out)).map_err(failed)?;
+        for section in sections {
+            let sealed = match &section.person {
+                None => section.bytes,
+                Some(person) => (self.shared.sealing.seal)(person, &section.bytes)
+                    .map_err(|fault| failed(io::Error::other(fault)))?,
+            };
+            let person = section.person.as_ref().map(PersonId::as_str);
+            encode(&WireSection { person, bytes: &sealed }, &mut out).map_err(failed)?;
+        }
+        out.finish().map_err(failed)
+    }
+}
+
+/// The newest snapshot of this journal that is whole. A damaged one is put aside, so that the next one written does
+/// not push out the good one behind it.
+pub(super) fn choose(folder: &Path, journal_id: JournalId, sealing: &Sealing) -> Result<Chosen, JournalError> {
+    let mut chosen = Chosen { snapshot: None, unusable: Vec::new() };
+    let found = layout::numbered(&layout::snapshots(folder), SNAPSHOT)?;
+    for file in found.iter().rev() {
+        let bytes = fs::read(&file.path).map_err(JournalError::io("read the snapshot", &file.path))?;
+        match read(&bytes, journal_id, sealing) {
+            Ok(snapshot) if snapshot.seq == file.seq => {
+                chosen.snapshot = Some(snapshot);
+                break;
+            }
+            Ok(_) => chosen.unusable.push(unusable(&file.path, "its name and its header disagree about its seq")),
+            Err(why) => chosen.unusable.push(unusable(&file.path, &why)),
+        }
+        let aside = file.path.with_extension("damaged");
+        fs::rename(&file.path, &aside).map_err(JournalError::io("put the snapshot aside as", &aside))?;
+    }
+    Ok(chosen)
+}
+
+/// Reads every snapshot of the folder and says how many are whole.
+pub(super) fn check_all(folder: &Path, journal_id: JournalId) -> Result<u64, JournalError> {
+    let folder = layout::snapshots(folder);
+    if !folder.is_dir() {
+        return Ok(0);
+    }
+    let found = layout::numbered(&folder, SNAPSHOT)?;
+    for file in &found {
+        let bytes = fs::read(&file.path).map_err(JournalError::io("read the snapshot", &file.path))?;
+        header(&bytes, journal_id).map_err(|why| unusable(&file.path, &why))?;
+    }
+    Ok(found.len() as u64)
+}
+
+fn unusable(file: &Path, why: &str) -> JournalError {
+    JournalError::Snapshot { file: file.to_owned(), why: why.to_owned() }
+}
+
+fn read(bytes: &[u8], journal_id: JournalId, sealing: &Sealing) -> Result<Snapshot, String> {
+    let (header, mut decoder) = header(bytes, journal_id)?;
+    let mut sections = Vec::new();
+    for _ in 0..header.sections {
+        let section: WireSection<'_> = decoder.decode().map_err(|fault| fault.to_string())?;
+        let opened = match section.person {
+            None => Some(Section { person: None, bytes: section.bytes.to_owned() }),
+            Some(person) => {
+                let person = PersonId::new(person);
+                (sealing.open)(&person, section.bytes)
+                    .map_err(|fault| fault.to_string())?
+                    .map(|bytes| Section { person: Some(person), bytes })
+            }
+        };
+        sections.extend(opened);
+    }
+    Ok(Snapshot { seq: Seq(header.seq), version: header.version, sections })
+}
+
+/// Checks the frame around the sections and stands before the first one.
+fn header(bytes: &[u8], journal_id: JournalId) -> Result<(Header, Decoder<'_>), String> {
+    let content = bytes.len().checked_sub(HASH).ok_or("it is cut off")?;
+    let (content, hash) = bytes.split_at(content);
+    if blake3::hash(content).as_bytes() != hash {
+        return Err("its hash does not match".to_owned());
+    }
+    let body = content.strip_prefix(MAGIC).ok_or("it is no snapshot")?;
+    let mut decoder = Decoder::new(body);
+    let header: Header = decoder.decode().map_err(|fault| fault.to_string())?;
+    if header.format != FORMAT {
+        return Err(format!("it has format {}; this program reads format {FORMAT}", header.format));
+    }
+    if header.journal_id != journal_id.0 {
+        return Err(format!("it belongs to journal {}", JournalId(header.journal_id)));
+    }
+    Ok((header, decoder))
+}
+
+fn remove_older(folder: &Path) -> Result<(), JournalError> {
+    let found = layout::numbered(folder, SNAPSHOT)?;
+    for file in found.iter().rev().skip(KEPT) {
+        fs::remove_file(&file.path).map_err(JournalError::io("remove", &file.path))?;
+    }
+    let oldest = found.iter().rev().take(KEPT).next_back().map_or(Seq(0), |file| file.seq);
+    for file in layout::numbered(folder, "damaged")?.iter().filter(|file| file.seq < oldest) {
+        fs::remove_file(&file.path).map_err(JournalError::io("remove", &file.path))?;
+    }
+    Ok(())
+}
+
+fn encode<T: Encode<()>>(value: &T, out: &mut Hashed) -> io::Result<()> {
+    minicbor::encode(value, minicbor::encode::write::Writer::new(out)).map_err(io::Error::other)
+}
+
+/// A file that hashes what passes into it.
+struct Hashed {
+    file: BufWriter<File>,
+    hasher: blake3::Hasher,
+    bytes: u64,
+}
+
+impl Hashed {
+    fn new(file: File) -> Self {
+        Self { file: BufWriter::with_capacity(1 << 18, file), hasher: blake3::Hasher::new(), bytes: 0 }
+    }
+
+    /// Ends the file with the hash; returns its length.
+    fn finish(mut self) -> io::Result<u64> {
+        let hash = self.hasher.finalize();
+        self.file.write_all(hash.as_bytes())?;
+        self.file.flush()?;
+        Ok(self.bytes + HASH as u64)
+    }
+}
+
+impl Write for Hashed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}

@@ -1,0 +1,133 @@
+//! A configuration with its whole content, as it stands in a record: replay needs no file beside the journal.
+
+use super::reason::{PropertyKindCode, PurposeCode};
+use crate::domain::asset;
+use crate::domain::configuration;
+use crate::domain::ids::ConfigurationVersion;
+use crate::domain::time::Span;
+use minicbor::{Decode, Encode};
+
+#[derive(Encode, Decode)]
+pub struct Configuration<'a> {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    version: [u8; 16],
+    #[b(1)]
+    sensor_types: Vec<SensorType<'a>>,
+    #[b(2)]
+    rule_files: Vec<RuleFile<'a>>,
+    #[n(3)]
+    dispatch: DispatchPolicy,
+}
+
+#[derive(Encode, Decode)]
+struct SensorType<'a> {
+    #[b(0)]
+    id: &'a str,
+    #[b(1)]
+    asset_kind: &'a str,
+    #[n(2)]
+    interval: i64,
+    #[b(3)]
+    properties: Vec<Property<'a>>,
+}
+
+#[derive(Encode, Decode)]
+struct Property<'a> {
+    #[b(0)]
+    name: &'a str,
+    #[n(1)]
+    kind: PropertyKindCode,
+    #[b(2)]
+    unit: &'a str,
+    #[n(3)]
+    range: Option<(f64, f64)>,
+    #[n(4)]
+    purpose: Option<PurposeCode>,
+}
+
+#[derive(Encode, Decode)]
+struct RuleFile<'a> {
+    #[b(0)]
+    name: &'a str,
+    #[b(1)]
+    text: &'a str,
+}
+
+#[derive(Encode, Decode)]
+struct DispatchPolicy {
+    #[n(0)]
+    offer_timeouts: [i64; 4],
+    #[n(1)]
+    retry_after: i64,
+}
+
+impl<'a> From<&'a configuration::Configuration> for Configuration<'a> {
+    fn from(configuration: &'a configuration::Configuration) -> Self {
+        Self {
+            version: configuration.version.0,
+            sensor_types: configuration.sensor_types.values().map(Into::into).collect(),
+            rule_files: configuration.rule_files.iter().map(|(name, text)| RuleFile { name, text }).collect(),
+            dispatch: DispatchPolicy {
+                offer_timeouts: configuration.dispatch.offer_timeouts.map(Span::as_micros),
+                retry_after: configuration.dispatch.retry_after.as_micros(),
+            },
+        }
+    }
+}
+
+impl From<Configuration<'_>> for configuration::Configuration {
+    fn from(wire: Configuration<'_>) -> Self {
+        Self {
+            version: ConfigurationVersion(wire.version),
+            sensor_types: wire
+                .sensor_types
+                .into_iter()
+                .map(asset::SensorType::from)
+                .map(|sensor_type| (sensor_type.id.clone(), sensor_type))
+                .collect(),
+            rule_files: wire.rule_files.into_iter().map(|file| (file.name.into(), file.text.to_owned())).collect(),
+            dispatch: configuration::DispatchPolicy {
+                offer_timeouts: wire.dispatch.offer_timeouts.map(Span::from_micros),
+                retry_after: Span::from_micros(wire.dispatch.retry_after),
+            },
+        }
+    }
+}
+
+impl<'a> From<&'a asset::SensorType> for SensorType<'a> {
+    fn from(sensor_type: &'a asset::SensorType) -> Self {
+        let properties = sensor_type.properties.iter().map(|(name, property)| Property {
+            name: name.as_str(),
+            kind: property.kind.into(),
+            unit: &property.unit,
+            range: property.range,
+            purpose: property.purpose.map(Into::into),
+        });
+        Self {
+            id: sensor_type.id.as_str(),
+            asset_kind: sensor_type.asset_kind.as_str(),
+            interval: sensor_type.interval.as_micros(),
+            properties: properties.collect(),
+        }
+    }
+}
+
+impl From<SensorType<'_>> for asset::SensorType {
+    fn from(wire: SensorType<'_>) -> Self {
+        let properties = wire.properties.into_iter().map(|property| {
+            let known = asset::Property {
+                kind: property.kind.into(),
+                unit: property.unit.into(),
+                range: property.range,
+                purpose: property.purpose.map(Into::into),
+            };
+            (property.name.into(), known)
+        });
+        Self {
+            id: wire.id.into(),
+            asset_kind: wire.asset_kind.into(),
+            interval: Span::from_micros(wire.interval),
+            properties: properties.collect(),
+        }
+    }
+}

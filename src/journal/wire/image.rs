@@ -1,0 +1,442 @@
+//! The engine's state as it stands in a snapshot. Start with `State`; what is about a person is an [`AssetState`]
+//! in a section of its own.
+
+use super::configuration::Configuration;
+use super::delivery::Delivery;
+use super::fact::Cause;
+use super::observation::Value;
+use super::reason::{PriorityCode, TaskStageCode, TaskStatusCode};
+use super::registry::{Asset, Crew, Device, Person};
+use crate::domain::ids::{AlarmId, ContentHash, CrewId, Seq, TaskId};
+use crate::domain::time::{Span, Timestamp};
+use crate::domain::{alarm, task};
+use crate::engine;
+use crate::estimate::silence::Silence;
+use crate::rules::{HeldCell, Sample};
+use minicbor::{Decode, Encode};
+
+#[derive(Encode, Decode)]
+pub struct State<'a> {
+    #[n(0)]
+    seq: u64,
+    #[n(1)]
+    now: i64,
+    #[n(2)]
+    started_at: i64,
+    #[b(3)]
+    configuration: Option<Configuration<'a>>,
+    #[b(4)]
+    crews: Vec<Crew<'a>>,
+    #[b(5)]
+    people: Vec<Person<'a>>,
+    #[b(6)]
+    assets: Vec<AssetState<'a>>,
+    #[b(7)]
+    devices: Vec<DeviceState<'a>>,
+    #[b(8)]
+    alarms: Vec<Alarm<'a>>,
+    #[n(9)]
+    last_alarm: u64,
+    #[b(10)]
+    tasks: Vec<TaskState<'a>>,
+    #[n(11)]
+    last_task: u64,
+    #[b(12)]
+    last_offered: Vec<(&'a str, u64)>,
+    #[b(13)]
+    deliveries: Vec<Delivery<'a>>,
+    #[b(14)]
+    commands: Vec<(&'a str, u64)>,
+    #[b(15)]
+    passages: Vec<Login<'a>>,
+    #[n(16)]
+    released: u64,
+}
+
+#[derive(Encode, Decode)]
+pub struct AssetState<'a> {
+    #[b(0)]
+    asset: Asset<'a>,
+    #[b(1)]
+    samples: Vec<SampleState<'a>>,
+    #[b(2)]
+    conditions: Vec<ConditionState<'a>>,
+}
+
+#[derive(Encode, Decode)]
+struct SampleState<'a> {
+    #[b(0)]
+    property: &'a str,
+    #[b(1)]
+    value: Value<'a>,
+    #[n(2)]
+    observed_at: i64,
+    #[n(3)]
+    received_at: i64,
+}
+
+#[derive(Encode, Decode)]
+struct ConditionState<'a> {
+    #[b(0)]
+    rule: &'a str,
+    /// Since when observed, since when received.
+    #[n(1)]
+    held: Vec<(Option<i64>, Option<i64>)>,
+    #[b(2)]
+    delay: Option<DelayState<'a>>,
+    #[n(3)]
+    alarm: Option<u64>,
+    #[n(4)]
+    wake: Option<(u16, i64)>,
+}
+
+#[derive(Encode, Decode)]
+struct DelayState<'a> {
+    #[n(0)]
+    due: i64,
+    #[b(1)]
+    cause: Cause<'a>,
+}
+
+#[derive(Encode, Decode)]
+struct DeviceState<'a> {
+    #[b(0)]
+    device: Device<'a>,
+    #[n(1)]
+    interval: i64,
+    #[n(2)]
+    heard_at: i64,
+    #[n(3)]
+    silent: bool,
+    #[n(4)]
+    identities: Vec<(u64, u64)>,
+}
+
+#[derive(Encode, Decode)]
+struct Alarm<'a> {
+    #[n(0)]
+    id: u64,
+    #[b(1)]
+    rule: &'a str,
+    #[b(2)]
+    asset: &'a str,
+    #[n(3)]
+    priority: PriorityCode,
+    #[n(4)]
+    active: bool,
+    #[n(5)]
+    acknowledged: bool,
+    #[n(6)]
+    raised_at: i64,
+    #[b(7)]
+    cause: Cause<'a>,
+}
+
+#[derive(Encode, Decode)]
+struct TaskState<'a> {
+    #[n(0)]
+    id: u64,
+    #[n(1)]
+    alarm: u64,
+    #[b(2)]
+    asset: &'a str,
+    #[b(3)]
+    kind: &'a str,
+    #[b(4)]
+    skill: &'a str,
+    #[n(5)]
+    priority: PriorityCode,
+    #[n(6)]
+    status: TaskStatusCode,
+    #[n(7)]
+    stage: Option<TaskStageCode>,
+    #[b(8)]
+    crew: Option<&'a str>,
+    #[n(9)]
+    offer_expires_at: Option<i64>,
+    #[n(10)]
+    requested_at: i64,
+    #[n(11)]
+    exercise: bool,
+    #[b(12)]
+    asked: Vec<&'a str>,
+    #[n(13)]
+    retry_at: Option<i64>,
+}
+
+#[derive(Encode, Decode)]
+struct Login<'a> {
+    #[b(0)]
+    client: &'a str,
+    #[n(1)]
+    passages: Vec<Passage>,
+}
+
+#[derive(Encode, Decode)]
+struct Passage {
+    #[n(0)]
+    seq: u64,
+    #[n(1)]
+    connection: u64,
+    #[n(2)]
+    packet: u16,
+    #[cbor(n(3), with = "minicbor::bytes")]
+    content: [u8; 16],
+    #[n(4)]
+    undelivered: bool,
+    #[n(5)]
+    last: u64,
+}
+
+impl<'a> AssetState<'a> {
+    pub fn whole(image: &'a engine::AssetImage) -> Self {
+        Self {
+            asset: (&image.asset).into(),
+            samples: image
+                .samples
+                .iter()
+                .map(|(property, sample)| SampleState::new(property.as_str(), sample))
+                .collect(),
+            conditions: image.conditions.iter().map(|condition| ConditionState::new(condition, true)).collect(),
+        }
+    }
+
+    /// What may stand in the open: which alarms are whose, but nothing measured.
+    fn open(image: &'a engine::AssetImage) -> Self {
+        Self {
+            asset: (&image.asset).into(),
+            samples: Vec::new(),
+            conditions: image.conditions.iter().map(|condition| ConditionState::new(condition, false)).collect(),
+        }
+    }
+}
+
+impl<'a> SampleState<'a> {
+    fn new(property: &'a str, sample: &'a Sample) -> Self {
+        Self {
+            property,
+            value: (&sample.value).into(),
+            observed_at: sample.observed_at.as_micros(),
+            received_at: sample.received_at.as_micros(),
+        }
+    }
+}
+
+impl<'a> ConditionState<'a> {
+    fn new(image: &'a engine::ConditionImage, whole: bool) -> Self {
+        let micros = |at: Option<Timestamp>| at.map(Timestamp::as_micros);
+        let held = image.held.iter().map(|cell| (micros(cell.since_observed), micros(cell.since_received)));
+        Self {
+            rule: image.rule.as_str(),
+            held: if whole { held.collect() } else { Vec::new() },
+            delay: image.delay.as_ref().map(|(due, cause)| DelayState { due: due.as_micros(), cause: cause.into() }),
+            alarm: image.alarm.map(|alarm| alarm.0),
+            wake: image.wake.filter(|_| whole).map(|(node, at)| (node, at.as_micros())),
+        }
+    }
+}
+
+impl<'a> From<&'a engine::Image> for State<'a> {
+    fn from(image: &'a engine::Image) -> Self {
+        let asset = |asset: &'a engine::AssetImage| {
+            if asset.person().is_some() { AssetState::open(asset) } else { AssetState::whole(asset) }
+        };
+        Self {
+            seq: image.seq.0,
+            now: image.now.as_micros(),
+            started_at: image.started_at.as_micros(),
+            configuration: image.configuration.as_ref().map(Into::into),
+            crews: image.crews.iter().map(Into::into).collect(),
+            people: image.people.iter().map(Into::into).collect(),
+            assets: image.assets.iter().map(asset).collect(),
+            devices: image.devices.iter().map(Into::into).collect(),
+            alarms: image.alarms.iter().map(Into::into).collect(),
+            last_alarm: image.last_alarm.0,
+            tasks: image.tasks.iter().map(Into::into).collect(),
+            last_task: image.last_task.0,
+            last_offered: image.last_offered.iter().map(|(crew, seq)| (crew.as_str(), seq.0)).collect(),
+            deliveries: image.deliveries.iter().map(Into::into).collect(),
+            commands: image.commands.iter().map(|(command, seq)| (command.as_str(), seq.0)).collect(),
+            passages: image
+                .passages
+                .iter()
+                .map(|(client, passages)| Login {
+                    client: client.as_str(),
+                    passages: passages.iter().map(Passage::from).collect(),
+                })
+                .collect(),
+            released: image.released.0,
+        }
+    }
+}
+
+impl From<State<'_>> for engine::Image {
+    fn from(wire: State<'_>) -> Self {
+        Self {
+            seq: Seq(wire.seq),
+            now: Timestamp::from_micros(wire.now),
+            started_at: Timestamp::from_micros(wire.started_at),
+            configuration: wire.configuration.map(Into::into),
+            crews: wire.crews.into_iter().map(Into::into).collect(),
+            people: wire.people.into_iter().map(Into::into).collect(),
+            assets: wire.assets.into_iter().map(Into::into).collect(),
+            devices: wire.devices.into_iter().map(Into::into).collect(),
+            alarms: wire.alarms.into_iter().map(Into::into).collect(),
+            last_alarm: AlarmId(wire.last_alarm),
+            tasks: wire.tasks.into_iter().map(Into::into).collect(),
+            last_task: TaskId(wire.last_task),
+            last_offered: wire.last_offered.into_iter().map(|(crew, seq)| (crew.into(), Seq(seq))).collect(),
+            deliveries: wire.deliveries.into_iter().map(Into::into).collect(),
+            commands: wire.commands.into_iter().map(|(command, seq)| (command.into(), Seq(seq))).collect(),
+            passages: wire
+                .passages
+                .into_iter()
+                .map(|login| (login.client.into(), login.passages.into_iter().map(Into::into).collect()))
+                .collect(),
+            released: Seq(wire.released),
+        }
+    }
+}
+
+impl From<AssetState<'_>> for engine::AssetImage {
+    fn from(wire: AssetState<'_>) -> Self {
+        let sample = |sample: SampleState<'_>| {
+            let known = Sample {
+                value: sample.value.into(),
+                observed_at: Timestamp::from_micros(sample.observed_at),
+                received_at: Timestamp::from_micros(sample.received_at),
+            };
+            (sample.property.into(), known)
+        };
+        Self {
+            asset: wire.asset.into(),
+            samples: wire.samples.into_iter().map(sample).collect(),
+            conditions: wire.conditions.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<ConditionState<'_>> for engine::ConditionImage {
+    fn from(wire: ConditionState<'_>) -> Self {
+        let at = |micros: Option<i64>| micros.map(Timestamp::from_micros);
+        let cell = |(observed, received)| HeldCell { since_observed: at(observed), since_received: at(received) };
+        Self {
+            rule: wire.rule.into(),
+            held: wire.held.into_iter().map(cell).collect(),
+            delay: wire.delay.map(|delay| (Timestamp::from_micros(delay.due), delay.cause.into())),
+            alarm: wire.alarm.map(AlarmId),
+            wake: wire.wake.map(|(node, at)| (node, Timestamp::from_micros(at))),
+        }
+    }
+}
+
+impl<'a> From<&'a engine::DeviceImage> for DeviceState<'a> {
+    fn from(image: &'a engine::DeviceImage) -> Self {
+        Self {
+            device: (&image.device).into(),
+            interval: image.silence.interval.as_micros(),
+            heard_at: image.silence.heard_at.as_micros(),
+            silent: image.silence.silent,
+            identities: image.identities.iter().map(|(identity, seq)| (*identity, seq.0)).collect(),
+        }
+    }
+}
+
+impl From<DeviceState<'_>> for engine::DeviceImage {
+    fn from(wire: DeviceState<'_>) -> Self {
+        let silence = Silence {
+            interval: Span::from_micros(wire.interval),
+            heard_at: Timestamp::from_micros(wire.heard_at),
+            silent: wire.silent,
+        };
+        let identities = wire.identities.into_iter().map(|(identity, seq)| (identity, Seq(seq))).collect();
+        Self { device: wire.device.into(), silence, identities }
+    }
+}
+
+impl<'a> From<&'a alarm::Alarm> for Alarm<'a> {
+    fn from(alarm: &'a alarm::Alarm) -> Self {
+        Self {
+            id: alarm.id.0,
+            rule: alarm.rule.as_str(),
+            asset: alarm.asset.as_str(),
+            priority: alarm.priority.into(),
+            active: alarm.active,
+            acknowledged: alarm.acknowledged,
+            raised_at: alarm.raised_at.as_micros(),
+            cause: (&alarm.cause).into(),
+        }
+    }
+}
+
+impl From<Alarm<'_>> for alarm::Alarm {
+    fn from(wire: Alarm<'_>) -> Self {
+        Self {
+            id: AlarmId(wire.id),
+            rule: wire.rule.into(),
+            asset: wire.asset.into(),
+            priority: wire.priority.into(),
+            active: wire.active,
+            acknowledged: wire.acknowledged,
+            raised_at: Timestamp::from_micros(wire.raised_at),
+            cause: wire.cause.into(),
+        }
+    }
+}
+
+impl<'a> From<&'a engine::TaskImage> for TaskState<'a> {
+    fn from(image: &'a engine::TaskImage) -> Self {
+        let task = &image.task;
+        Self {
+            id: task.id.0,
+            alarm: task.alarm.0,
+            asset: task.asset.as_str(),
+            kind: &task.kind,
+            skill: task.skill.as_str(),
+            priority: task.priority.into(),
+            status: task.status.into(),
+            stage: task.stage.map(Into::into),
+            crew: task.crew.as_ref().map(CrewId::as_str),
+            offer_expires_at: task.offer_expires_at.map(Timestamp::as_micros),
+            requested_at: task.requested_at.as_micros(),
+            exercise: task.exercise,
+            asked: image.asked.iter().map(CrewId::as_str).collect(),
+            retry_at: image.retry_at.map(Timestamp::as_micros),
+        }
+    }
+}
+
+impl From<TaskState<'_>> for engine::TaskImage {
+    fn from(wire: TaskState<'_>) -> Self {
+        let task = task::Task {
+            id: TaskId(wire.id),
+            alarm: AlarmId(wire.alarm),
+            asset: wire.asset.into(),
+            kind: wire.kind.into(),
+            skill: wire.skill.into(),
+            priority: wire.priority.into(),
+            status: wire.status.into(),
+            stage: wire.stage.map(Into::into),
+            crew: wire.crew.map(Into::into),
+            offer_expires_at: wire.offer_expires_at.map(Timestamp::from_micros),
+            requested_at: Timestamp::from_micros(wire.requested_at),
+            exercise: wire.exercise,
+        };
+        let asked = wire.asked.into_iter().map(Into::into).collect();
+        Self { task, asked, retry_at: wire.retry_at.map(Timestamp::from_micros) }
+    }
+}
+
+impl From<&engine::PassageImage> for Passage {
+    fn from(image: &engine::PassageImage) -> Self {
+        let engine::PassageImage { seq, last, connection, packet, content, undelivered } = *image;
+        Self { seq: seq.0, connection, packet, content: content.0, undelivered, last: last.0 }
+    }
+}
+
+impl From<Passage> for engine::PassageImage {
+    fn from(wire: Passage) -> Self {
+        let Passage { seq, connection, packet, content, undelivered, last } = wire;
+        Self { seq: Seq(seq), last: Seq(last), connection, packet, content: ContentHash(content), undelivered }
+    }
+}
