@@ -1,0 +1,212 @@
+//! Follows the journal and keeps the store up to it: read a batch, turn it into rows, keep it with its checkpoint.
+//!
+//! It is never in the way of a decision: it reads what is durable, at its own pace, and a store that is away only
+//! makes it wait. An entry the store can never keep is set aside with its reason and the rest goes on.
+//! Start with [`Projector::run`].
+
+use super::rows::{self, Projected};
+use super::{Store, StoreError};
+use crate::domain::decision::Decision;
+use crate::domain::event::Event;
+use crate::domain::ids::{JournalId, PersonId, Seq};
+use crate::domain::time::Timestamp;
+use crate::telemetry;
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+
+/// Entries projected in one transaction.
+const BATCH_MAX: usize = 8_192;
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_secs(30);
+
+pub type Entry = (Seq, Timestamp, Event, Decision);
+
+/// What sealing a value gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sealed {
+    Bytes(Vec<u8>),
+    /// The person's key has been erased: the value is not kept at all.
+    Erased,
+}
+
+/// Durable entries from this seq on, at most that many, rising. An empty answer means there are none yet.
+pub type Read = Box<dyn FnMut(Seq, usize) -> Result<Vec<Entry>, Box<dyn Error + Send + Sync>> + Send>;
+/// Seals a value with a person's key; the text of a refusal is for the log and names no value.
+pub type SealValue = dyn Fn(&PersonId, &[u8]) -> Result<Sealed, String> + Send + Sync;
+pub type Seal = Arc<SealValue>;
+
+/// What the projector needs from outside.
+pub struct Ports {
+    pub read: Read,
+    pub seal: Seal,
+    /// The last durable seq; each change wakes the projector.
+    pub durable: watch::Receiver<Seq>,
+}
+
+/// How far the store is, for health and metrics; cheap to ask at any time.
+#[derive(Debug, Default)]
+pub struct Progress {
+    durable: AtomicU64,
+    projected: AtomicU64,
+    set_aside: AtomicU64,
+    failing: AtomicBool,
+}
+
+pub struct Projector {
+    worker: Worker,
+    durable: watch::Receiver<Seq>,
+    progress: Arc<Progress>,
+}
+
+/// The part that goes to a blocking thread and comes back.
+struct Worker {
+    store: Arc<dyn Store>,
+    journal: JournalId,
+    read: Read,
+    seal: Seal,
+    progress: Arc<Progress>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("read the journal")]
+    Read(#[source] Box<dyn Error + Send + Sync>),
+    #[error("seal a value of entry {seq}: {reason}")]
+    Seal { seq: Seq, reason: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Progress {
+    /// Entries that are durable but not yet in the store.
+    #[must_use]
+    pub fn behind(&self) -> u64 {
+        self.durable.load(Ordering::Relaxed).saturating_sub(self.projected.load(Ordering::Relaxed))
+    }
+
+    /// Entries set aside since the start.
+    #[must_use]
+    pub fn set_aside(&self) -> u64 {
+        self.set_aside.load(Ordering::Relaxed)
+    }
+
+    /// The last attempt failed and is being repeated.
+    #[must_use]
+    pub fn failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+}
+
+impl Projector {
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, journal: JournalId, ports: Ports) -> Self {
+        let progress = Arc::new(Progress::default());
+        let worker = Worker { store, journal, read: ports.read, seal: ports.seal, progress: Arc::clone(&progress) };
+        Self { worker, durable: ports.durable, progress }
+    }
+
+    #[must_use]
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
+    /// Runs until `shutdown`; what is durable by then is projected first, unless the store is failing.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let Self { mut worker, mut durable, progress } = self;
+        let mut retry = RETRY_FIRST;
+        loop {
+            let through = *durable.borrow_and_update();
+            progress.durable.store(through.0, Ordering::Relaxed);
+            let worked = spawn_blocking(move || {
+                let outcome = worker.catch_up(through);
+                (worker, outcome)
+            })
+            .await;
+            let Ok((back, outcome)) = worked else {
+                tracing::error!("the projector's thread has panicked; history stands still until the next start");
+                progress.failing.store(true, Ordering::Relaxed);
+                return;
+            };
+            worker = back;
+            progress.failing.store(outcome.is_err(), Ordering::Relaxed);
+            telemetry::store::behind(progress.behind());
+            if let Err(failure) = outcome {
+                telemetry::store::failed();
+                tracing::warn!(error = &failure as &dyn Error, "the store does not take history; trying again");
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    () = tokio::time::sleep(retry) => {}
+                }
+                retry = (retry * 2).min(RETRY_MAX);
+                continue;
+            }
+            retry = RETRY_FIRST;
+            if shutdown.is_cancelled() && !durable.has_changed().unwrap_or(false) {
+                return;
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                changed = durable.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+}
+
+impl Worker {
+    /// Projects everything up to `through`, batch by batch.
+    fn catch_up(&mut self, through: Seq) -> Result<(), Failure> {
+        loop {
+            let kept = self.store.checkpoint(self.journal)?.unwrap_or_default();
+            self.progress.projected.store(kept.0, Ordering::Relaxed);
+            if kept >= through {
+                return Ok(());
+            }
+            let stopwatch = telemetry::stopwatch();
+            let mut entries = (self.read)(kept.next(), BATCH_MAX).map_err(Failure::Read)?;
+            entries.retain(|(seq, ..)| *seq <= through);
+            if entries.is_empty() {
+                return Ok(());
+            }
+            let projected = entries.iter().map(|entry| self.rows(entry)).collect::<Result<Vec<_>, _>>()?;
+            self.keep(&projected)?;
+            telemetry::store::projected(&stopwatch, projected.len());
+        }
+    }
+
+    fn rows(&self, (seq, at, event, decision): &Entry) -> Result<Projected, Failure> {
+        rows::project(*at, event, decision, &*self.seal).map_err(|reason| Failure::Seal { seq: *seq, reason })
+    }
+
+    /// Keeps a batch; when something in it can never be kept, halves it until that entry stands alone.
+    fn keep(&self, entries: &[Projected]) -> Result<(), StoreError> {
+        match self.store.project(self.journal, entries) {
+            Ok(()) => Ok(()),
+            Err(error) if error.retryable() => Err(error),
+            Err(error) => {
+                if let [entry] = entries {
+                    return self.set_aside(entry, &error);
+                }
+                let (first, second) = entries.split_at(entries.len() / 2);
+                self.keep(first)?;
+                self.keep(second)
+            }
+        }
+    }
+
+    fn set_aside(&self, entry: &Projected, error: &StoreError) -> Result<(), StoreError> {
+        let mut reason = error.to_string();
+        if let Some(source) = error.source() {
+            reason = format!("{reason}: {source}");
+        }
+        tracing::warn!(seq = entry.seq.0, reason, "an entry does not fit the store and was set aside");
+        self.store.set_aside(self.journal, entry.seq, entry.at, &reason)?;
+        self.progress.set_aside.fetch_add(1, Ordering::Relaxed);
+        telemetry::store::set_aside();
+        Ok(())
+    }
+}

@@ -1,0 +1,292 @@
+//! Rows into tables, inside one transaction with the checkpoint.
+//!
+//! Inserts ignore a row that is already there, and changes set the same moments again: projecting twice is harmless
+//! even where the checkpoint would not already skip it. Statements are cached by their text.
+
+use crate::domain::ids::{AlarmId, DeviceId, JournalId, PersonId, Seq, TaskId};
+use crate::domain::observation::{Quality, Value};
+use crate::domain::task::TaskStage;
+use crate::domain::time::Timestamp;
+use crate::store::StoreError;
+use crate::store::rows::{AlarmChange, Head, ObservationRow, Projected, QuarantinedRow, Row, TaskChange};
+use rusqlite::types::ToSql;
+use rusqlite::{OptionalExtension, Transaction, params};
+
+type Written = Result<(), StoreError>;
+
+/// The identity of a row.
+#[derive(Clone, Copy)]
+struct Key {
+    journal: i64,
+    seq: i64,
+    n: i64,
+    at: i64,
+}
+
+pub(super) fn project(transaction: &Transaction<'_>, journal: JournalId, entries: &[Projected]) -> Written {
+    let (journal, checkpoint) = journal_number(transaction, journal)?;
+    let mut through = checkpoint;
+    for entry in entries {
+        let seq = number("seq", entry.seq.0)?;
+        if seq <= through {
+            continue;
+        }
+        let at = entry.at.as_micros();
+        run(
+            transaction,
+            "INSERT INTO event_log (journal, seq, at, kind, verdict) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+            params![journal, seq, at, entry.kind, entry.verdict.as_str()],
+        )?;
+        for (n, row) in (0_i64..).zip(&entry.rows) {
+            keep(transaction, Key { journal, seq, n, at }, row)?;
+        }
+        through = seq;
+    }
+    move_checkpoint(transaction, journal, through)
+}
+
+pub(super) fn set_aside(
+    transaction: &Transaction<'_>,
+    journal: JournalId,
+    seq: Seq,
+    at: Timestamp,
+    reason: &str,
+) -> Written {
+    let (journal, checkpoint) = journal_number(transaction, journal)?;
+    let seq = number("seq", seq.0)?;
+    run(
+        transaction,
+        "INSERT INTO set_aside (journal, seq, at, reason) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+        params![journal, seq, at.as_micros(), reason],
+    )?;
+    move_checkpoint(transaction, journal, seq.max(checkpoint))
+}
+
+pub(super) fn clear(transaction: &Transaction<'_>) -> Written {
+    for table in ["journal", "event_log", "device", "observation", "alarm", "task", "quarantine", "set_aside"] {
+        transaction.execute(&format!("DELETE FROM {table}"), [])?;
+    }
+    Ok(())
+}
+
+/// The short number of a journal in this store, given on first sight, and how far it has been projected.
+fn journal_number(transaction: &Transaction<'_>, journal: JournalId) -> Result<(i64, i64), StoreError> {
+    let id = journal.to_string();
+    let known = transaction
+        .prepare_cached("SELECT number, projected_through FROM journal WHERE id = ?1")?
+        .query_row([&id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let next = transaction
+        .prepare_cached("SELECT COALESCE(MAX(number), 0) + 1 FROM journal")?
+        .query_row([], |row| row.get(0))?;
+    run(transaction, "INSERT INTO journal (number, id, projected_through) VALUES (?1, ?2, 0)", params![next, id])?;
+    Ok((next, 0))
+}
+
+fn move_checkpoint(transaction: &Transaction<'_>, journal: i64, through: i64) -> Written {
+    run(transaction, "UPDATE journal SET projected_through = ?2 WHERE number = ?1", params![journal, through])
+}
+
+fn keep(transaction: &Transaction<'_>, key: Key, row: &Row) -> Written {
+    match row {
+        Row::Observation(observation) => keep_observation(transaction, key, observation),
+        Row::DevicePlaced { device, asset } => run(
+            transaction,
+            "INSERT INTO device (device, asset) VALUES (?1, ?2) \
+             ON CONFLICT (device) DO UPDATE SET asset = excluded.asset",
+            params![device.as_str(), asset.as_str()],
+        ),
+        Row::DeviceRemoved { device } => {
+            run(transaction, "DELETE FROM device WHERE device = ?1", params![device.as_str()])
+        }
+        Row::AlarmRaised { alarm, rule, asset, priority, cause } => run(
+            transaction,
+            "INSERT INTO alarm (journal, seq, n, alarm, rule, asset, priority, device, observed_at, caused_by, \
+             exercise, raised_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
+            params![
+                key.journal,
+                key.seq,
+                key.n,
+                number("alarm", alarm.0)?,
+                rule.as_str(),
+                asset.as_str(),
+                priority,
+                cause.device.as_ref().map(DeviceId::as_str),
+                cause.observed_at.as_micros(),
+                number("seq", cause.event.0)?,
+                cause.exercise,
+                key.at
+            ],
+        ),
+        Row::Alarm(alarm, change) => change_alarm(transaction, key.at, *alarm, change),
+        Row::TaskRequested { task, alarm, kind, skill } => run(
+            transaction,
+            "INSERT INTO task (journal, seq, n, task, alarm, kind, skill, requested_at, status, offers, rejections, \
+             asset, priority, exercise) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'requested', 0, 0, \
+             MAX(asset), MAX(priority), COALESCE(MAX(exercise), FALSE) FROM alarm WHERE alarm = ?5 AND journal = \
+             (SELECT MAX(journal) FROM alarm WHERE alarm = ?5) ON CONFLICT DO NOTHING",
+            params![
+                key.journal,
+                key.seq,
+                key.n,
+                number("task", task.0)?,
+                number("alarm", alarm.0)?,
+                kind.as_str(),
+                skill.as_str(),
+                key.at
+            ],
+        ),
+        Row::Task(task, change) => change_task(transaction, key.at, *task, change),
+        Row::Quarantined(row) => keep_quarantined(transaction, key, row),
+    }
+}
+
+fn keep_quarantined(transaction: &Transaction<'_>, key: Key, row: &QuarantinedRow) -> Written {
+    let (open, person, sealed) = match &row.head {
+        Head::Open(bytes) => (Some(bytes.as_ref()), None, None),
+        Head::Personal { person, sealed } => (None, Some(person.as_str()), sealed.as_deref()),
+    };
+    run(
+        transaction,
+        "INSERT INTO quarantine (journal, seq, n, reason, detail, topic, device, received_at, head, length, \
+         person, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
+        params![
+            key.journal,
+            key.seq,
+            key.n,
+            row.reason.as_str(),
+            row.detail.as_str(),
+            row.topic.as_str(),
+            row.device.as_ref().map(DeviceId::as_str),
+            row.received_at.as_micros(),
+            open,
+            number("length", row.length)?,
+            person,
+            sealed
+        ],
+    )
+}
+
+fn keep_observation(transaction: &Transaction<'_>, key: Key, row: &ObservationRow) -> Written {
+    let (mut as_number, mut as_boolean, mut as_text) = (None, None, None);
+    match &row.value {
+        Some(Value::Number(value)) => as_number = Some(value.get()),
+        Some(Value::Boolean(value)) => as_boolean = Some(*value),
+        Some(Value::Text(value)) => as_text = Some(value.as_str()),
+        None => {}
+    }
+    run(
+        transaction,
+        "INSERT INTO observation (journal, seq, n, device, asset, property, observed_at, received_at, quality, unit, \
+         value_number, value_boolean, value_text, person, sealed, exercise) \
+         VALUES (?1, ?2, ?3, ?4, (SELECT asset FROM device WHERE device = ?4), ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, \
+         ?13, ?14, ?15) ON CONFLICT DO NOTHING",
+        params![
+            key.journal,
+            key.seq,
+            key.n,
+            row.device.as_str(),
+            row.property.as_str(),
+            row.observed_at.as_micros(),
+            row.received_at.as_micros(),
+            quality(row.quality),
+            row.unit.as_str(),
+            as_number,
+            as_boolean,
+            as_text,
+            row.person.as_ref().map(PersonId::as_str),
+            row.sealed,
+            row.exercise
+        ],
+    )
+}
+
+/// The latest life of this number: after a restore the engine goes on counting under another journal id.
+const THIS_ALARM: &str = "WHERE alarm = ?1 AND journal = (SELECT MAX(journal) FROM alarm WHERE alarm = ?1)";
+const THIS_TASK: &str = "WHERE task = ?1 AND journal = (SELECT MAX(journal) FROM task WHERE task = ?1)";
+
+fn change_alarm(transaction: &Transaction<'_>, at: i64, alarm: AlarmId, change: &AlarmChange) -> Written {
+    let alarm = number("alarm", alarm.0)?;
+    let set = |what: &str| format!("UPDATE alarm SET {what} {THIS_ALARM}");
+    match change {
+        AlarmChange::Reactivated { cause } => run(
+            transaction,
+            &set("normal_at = NULL, device = ?2, observed_at = ?3, caused_by = ?4, exercise = ?5"),
+            params![
+                alarm,
+                cause.device.as_ref().map(DeviceId::as_str),
+                cause.observed_at.as_micros(),
+                number("seq", cause.event.0)?,
+                cause.exercise
+            ],
+        ),
+        AlarmChange::ReturnedToNormal => run(transaction, &set("normal_at = ?2"), params![alarm, at]),
+        AlarmChange::Acknowledged { by } => {
+            run(transaction, &set("acknowledged_at = ?2, acknowledged_by = ?3"), params![alarm, at, by.as_str()])
+        }
+        AlarmChange::Closed => run(transaction, &set("closed_at = ?2"), params![alarm, at]),
+    }
+}
+
+fn change_task(transaction: &Transaction<'_>, at: i64, task: TaskId, change: &TaskChange) -> Written {
+    let task = number("task", task.0)?;
+    let set = |what: &str| format!("UPDATE task SET {what} {THIS_TASK}");
+    match change {
+        TaskChange::Waiting => {
+            run(transaction, &set("status = 'requested', stage = 'waiting', crew = NULL"), params![task])
+        }
+        TaskChange::Offered(crew) => run(
+            transaction,
+            &set("status = 'requested', stage = 'offered', crew = ?2, offers = offers + 1"),
+            params![task, crew.as_str()],
+        ),
+        TaskChange::OfferExpired => {
+            run(transaction, &set("status = 'requested', stage = NULL, crew = NULL"), params![task])
+        }
+        TaskChange::Rejected => run(
+            transaction,
+            &set("status = 'requested', stage = NULL, crew = NULL, rejections = rejections + 1"),
+            params![task],
+        ),
+        TaskChange::Accepted(crew) => run(
+            transaction,
+            &set("status = 'accepted', stage = NULL, crew = ?2, accepted_at = ?3"),
+            params![task, crew.as_str(), at],
+        ),
+        TaskChange::Stage(stage @ (TaskStage::EnRoute | TaskStage::OnSite)) => {
+            run(transaction, &set("status = 'in-progress', stage = ?2"), params![task, stage.as_str()])
+        }
+        TaskChange::Stage(stage @ (TaskStage::Waiting | TaskStage::Offered | TaskStage::Verified)) => {
+            run(transaction, &set("stage = ?2"), params![task, stage.as_str()])
+        }
+        TaskChange::Completed => run(transaction, &set("status = 'completed', ended_at = ?2"), params![task, at]),
+        TaskChange::Cancelled(reason) => run(
+            transaction,
+            &set("status = 'cancelled', ended_at = ?2, cancel_reason = ?3"),
+            params![task, at, reason.as_str()],
+        ),
+    }
+}
+
+fn run(transaction: &Transaction<'_>, sql: &str, values: &[&dyn ToSql]) -> Written {
+    transaction.prepare_cached(sql)?.execute(values)?;
+    Ok(())
+}
+
+/// SQL has signed numbers only; what does not fit is a row that can never be kept.
+fn number(what: &'static str, value: u64) -> Result<i64, StoreError> {
+    i64::try_from(value).map_err(|_| StoreError::Unstorable { what, value: value.to_string() })
+}
+
+const fn quality(quality: Quality) -> i64 {
+    match quality {
+        Quality::Unchecked => 0,
+        Quality::RejectedCertain => 1,
+        Quality::RejectedProbable => 2,
+        Quality::Suspicious => 3,
+        Quality::Accepted => 4,
+    }
+}

@@ -1,0 +1,166 @@
+//! The embedded store passes the suite, and the projector brings it up to the journal whatever stands in the way.
+
+use super::conformance::{self, JOURNAL};
+use super::projector::{Entry, Ports, Projector};
+use super::*;
+use crate::domain::event::Event;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+fn sqlite(folder: &tempfile::TempDir) -> Arc<SqliteStore> {
+    Arc::new(SqliteStore::open(&folder.path().join("store.db")).unwrap())
+}
+
+#[test]
+fn sqlite_conforms() {
+    let folder = tempfile::tempdir().unwrap();
+    let count = std::cell::Cell::new(0);
+    conformance::holds(&|| {
+        count.set(count.get() + 1);
+        Box::new(SqliteStore::open(&folder.path().join(format!("{}.db", count.get()))).unwrap())
+    });
+}
+
+#[test]
+fn an_opened_store_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    sqlite(&folder).set_aside(JOURNAL, Seq(3), Timestamp::from_micros(1), "x").unwrap();
+    assert_eq!(sqlite(&folder).checkpoint(JOURNAL).unwrap(), Some(Seq(3)));
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_with_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    std::fs::write(&path, "certainly not a database, but long enough to look at").unwrap();
+    let Err(error) = SqliteStore::open(&path) else { panic!("opened") };
+    assert!(error.to_string().contains("store.db"), "{error}");
+}
+
+/// Runs a projector over these entries until everything is projected, and stops it.
+async fn follow(store: Arc<dyn Store>, journal: Vec<Entry>, mut failures: usize) -> Arc<super::projector::Progress> {
+    let last = journal.last().map_or(Seq(0), |entry| entry.0);
+    let (durable, watching) = watch::channel(Seq(0));
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    let read = Box::new(move |from: Seq, max: usize| {
+        seen.lock().unwrap().push(from);
+        if failures > 0 {
+            failures -= 1;
+            return Err("the disk is away".into());
+        }
+        Ok(journal.iter().filter(|entry| entry.0 >= from).take(max).cloned().collect())
+    });
+    let ports = Ports { read, seal: Arc::new(conformance::seal), durable: watching };
+    let projector = Projector::new(Arc::clone(&store), JOURNAL, ports);
+    let progress = projector.progress();
+    let shutdown = CancellationToken::new();
+    durable.send(last).unwrap();
+    let running = projector.run(shutdown.clone());
+    let stopping = async {
+        while progress.behind() > 0 || store.checkpoint(JOURNAL).unwrap() != Some(last) {
+            // The test's clock stands still and jumps to the next timer: nothing waits here.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        shutdown.cancel();
+    };
+    tokio::join!(running, stopping);
+    assert_eq!(asked.lock().unwrap().first(), Some(&Seq(1)));
+    progress
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_projector_catches_up_in_batches() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = sqlite(&folder);
+    let journal = (1..=9_000).map(|seq| conformance::entry(seq, Event::Started, Vec::new())).collect();
+    let progress = follow(store.clone(), journal, 0).await;
+    assert_eq!((progress.behind(), progress.set_aside(), progress.failing()), (0, 0, false));
+    assert_eq!(store.events(&PageAsked::first(1)).unwrap().rows[0].seq, Seq(9_000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_cannot_be_read_is_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = sqlite(&folder);
+    let journal = vec![conformance::entry(1, Event::Started, Vec::new())];
+    let progress = follow(store, journal, 3).await;
+    assert!(!progress.failing());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_never_fits_is_set_aside_and_the_rest_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = sqlite(&folder);
+    let journal =
+        (1..=100).map(|seq| conformance::quarantined(seq, if seq % 40 == 0 { u64::MAX } else { seq })).collect();
+    let progress = follow(store.clone(), journal, 0).await;
+    assert_eq!(progress.set_aside(), 2);
+    let aside = store.set_asides(&PageAsked::first(9)).unwrap().rows;
+    assert_eq!(aside.iter().map(|row| row.seq.0).collect::<Vec<_>>(), [80, 40]);
+    assert_eq!(aside[0].reason, format!("length {} does not fit the store", u64::MAX));
+    assert_eq!(store.quarantine(&PageAsked::first(200)).unwrap().rows.len(), 98);
+}
+
+/// Away at first, then there: what the projector meets when a database restarts.
+struct Flaky {
+    inner: Arc<SqliteStore>,
+    failures: Mutex<usize>,
+}
+
+impl Flaky {
+    fn fails(&self) -> Result<(), StoreError> {
+        let mut failures = self.failures.lock().unwrap();
+        if *failures == 0 {
+            return Ok(());
+        }
+        *failures -= 1;
+        Err(StoreError::Busy(rusqlite::Error::InvalidQuery))
+    }
+}
+
+impl Store for Flaky {
+    fn checkpoint(&self, journal: JournalId) -> Result<Option<Seq>, StoreError> {
+        self.inner.checkpoint(journal)
+    }
+    fn project(&self, journal: JournalId, entries: &[Projected]) -> Result<(), StoreError> {
+        self.fails()?;
+        self.inner.project(journal, entries)
+    }
+    fn set_aside(&self, journal: JournalId, seq: Seq, at: Timestamp, reason: &str) -> Result<(), StoreError> {
+        self.inner.set_aside(journal, seq, at, reason)
+    }
+    fn clear(&self) -> Result<(), StoreError> {
+        self.inner.clear()
+    }
+    fn alarms(&self, asked: &PageAsked) -> Result<Page<AlarmLife>, StoreError> {
+        self.inner.alarms(asked)
+    }
+    fn tasks(&self, asked: &PageAsked) -> Result<Page<TaskLife>, StoreError> {
+        self.inner.tasks(asked)
+    }
+    fn observations(&self, asked: &ObservationAsked, page: &PageAsked) -> Result<Page<StoredObservation>, StoreError> {
+        self.inner.observations(asked, page)
+    }
+    fn quarantine(&self, asked: &PageAsked) -> Result<Page<QuarantineKept>, StoreError> {
+        self.inner.quarantine(asked)
+    }
+    fn events(&self, asked: &PageAsked) -> Result<Page<LoggedEvent>, StoreError> {
+        self.inner.events(asked)
+    }
+    fn set_asides(&self, asked: &PageAsked) -> Result<Page<SetAside>, StoreError> {
+        self.inner.set_asides(asked)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_makes_the_projector_wait_and_sets_nothing_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = sqlite(&folder);
+    let store = Arc::new(Flaky { inner: Arc::clone(&inner), failures: Mutex::new(2) });
+    let progress = follow(store, vec![conformance::quarantined(1, 1)], 0).await;
+    assert_eq!(progress.set_aside(), 0);
+    assert_eq!(inner.quarantine(&PageAsked::first(9)).unwrap().rows.len(), 1);
+}
