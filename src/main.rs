@@ -1,3 +1,137 @@
 //! The command line. Everything it does lives in the library.
 
-fn main() {}
+use clap::{Args, Parser, Subcommand};
+use rettidig::app::Source;
+use rettidig::app::commands::{self, Outcome};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Just-in-time welfare event gateway: sensor events in, the right crew in good time, proof that it helped.
+#[derive(Parser)]
+#[command(name = "rettidig", version, max_term_width = 100, after_help = commands::EXIT_CODES)]
+struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args)]
+struct Place {
+    /// The configuration folder
+    #[arg(long, global = true, env = "RETTIDIG_CONFIG", default_value = "config")]
+    config: PathBuf,
+    /// The data folder, in place of the one in the settings
+    #[arg(long, global = true, env = "RETTIDIG_DATA")]
+    data: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write the shipped configuration into a folder; files that are there are left alone
+    Init {
+        /// The folder, if not that of --config
+        folder: Option<PathBuf>,
+    },
+    /// Check a configuration folder; report every fault at once
+    Check {
+        /// The folder, if not that of --config
+        folder: Option<PathBuf>,
+        /// One JSON object instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run the gateway
+    Run,
+    /// How the running gateway is, and where it listens
+    Status {
+        /// One JSON object instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read rules and sensor types again, without a restart
+    Reload {
+        /// One JSON object instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Certificates of the endpoint
+    Tls {
+        #[command(subcommand)]
+        command: commands::status::Tls,
+    },
+    /// Lists of assets, devices, crews and people
+    Registry {
+        #[command(subcommand)]
+        command: commands::registry::Registry,
+    },
+    /// MQTT logins of sensors, network servers, crews and services
+    Client {
+        #[command(subcommand)]
+        command: commands::logins::Client,
+    },
+    /// Accounts of people who sign in to the console
+    User {
+        #[command(subcommand)]
+        command: commands::logins::User,
+    },
+    /// Alarms that are not settled
+    Alarm {
+        #[command(subcommand)]
+        command: commands::alarms::Alarm,
+    },
+    /// Open tasks
+    Task {
+        #[command(subcommand)]
+        command: commands::alarms::Task,
+    },
+    /// Messages that could not be used, with reason and first bytes
+    Quarantine(commands::quarantine::Quarantine),
+    /// The durable log of everything that happened
+    Journal {
+        #[command(subcommand)]
+        command: commands::journal::Journal,
+    },
+    /// Is this machine fit to run the gateway, and what is to be mended
+    Doctor(commands::doctor::DoctorArguments),
+    /// A JSON Schema for editors
+    Schema { kind: commands::schema::Schema },
+    /// Run a simulated municipality against a gateway of its own
+    Demo(commands::simulated::DemoArguments),
+    /// The simulated municipality: play recorded series
+    Twin {
+        #[command(subcommand)]
+        command: Twin,
+    },
+}
+
+#[derive(Subcommand)]
+enum Twin {
+    /// Play recorded series (CSV: time, value; one file per container) through real MQTT in the data's own time
+    Play(commands::simulated::PlayArguments),
+}
+
+fn main() -> ExitCode {
+    let Cli { place, command } = Cli::parse();
+    let source = Source { folder: place.config, data: place.data };
+    let outcome = match command {
+        Command::Init { folder } => commands::init::init(&folder.unwrap_or(source.folder)),
+        Command::Check { folder, json } => commands::check::check(&folder.unwrap_or(source.folder), json),
+        Command::Run => commands::run::run(source),
+        Command::Status { json } => commands::status::status(&source, json),
+        Command::Reload { json } => commands::status::reload(&source, json),
+        Command::Tls { command } => commands::status::tls(&source, &command),
+        Command::Registry { command } => commands::registry::registry(&source, command),
+        Command::Client { command } => commands::logins::client(&source, command),
+        Command::User { command } => commands::logins::user(&source, command),
+        Command::Alarm { command } => commands::alarms::alarm(&source, &command),
+        Command::Task { command } => commands::alarms::task(&source, &command),
+        Command::Quarantine(arguments) => commands::quarantine::quarantine(&source, &arguments),
+        Command::Journal { command } => commands::journal::journal(&source, &command),
+        Command::Doctor(arguments) => commands::doctor::doctor(&source, &arguments),
+        Command::Schema { kind } => commands::schema::schema(kind),
+        Command::Demo(arguments) => commands::simulated::demo(&arguments),
+        Command::Twin { command: Twin::Play(arguments) } => commands::simulated::play(&arguments),
+    };
+    Outcome::report(outcome)
+}

@@ -1,0 +1,53 @@
+//! From configuration texts to what the engine and the decoder are given: all faults at once, or one whole.
+
+use crate::config::Loaded;
+use crate::decode::{SensorTypeSpec, load_sensor_types};
+use crate::domain::configuration::Configuration;
+use crate::domain::fault::Fault;
+use crate::domain::ids::{ConfigurationVersion, SensorTypeId};
+use crate::rules::{Vocabulary, compile};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A configuration that fits together.
+#[derive(Clone)]
+pub struct Assembly {
+    /// How messages become observations.
+    pub types: BTreeMap<SensorTypeId, Arc<SensorTypeSpec>>,
+    /// What the engine decides by; enters as an event.
+    pub configuration: Configuration,
+}
+
+/// # Errors
+/// Every fault of sensor types and rules.
+pub fn assemble(loaded: &Loaded) -> Result<Assembly, Vec<Fault>> {
+    let types = load_sensor_types(&loaded.sensor_type_files)?;
+    let vocabulary = Vocabulary::new(types.values().map(|spec| &spec.sensor_type));
+    compile(&loaded.rule_files, &vocabulary)?;
+    let sensor_types = types.iter().map(|(id, spec)| (id.clone(), spec.sensor_type.clone())).collect();
+    let configuration = Configuration {
+        version: version(loaded),
+        sensor_types,
+        rule_files: loaded.rule_files.clone(),
+        dispatch: loaded.settings.dispatch.clone(),
+    };
+    Ok(Assembly { types, configuration })
+}
+
+/// A hash over everything decisions depend on.
+fn version(loaded: &Loaded) -> ConfigurationVersion {
+    let mut hasher = blake3::Hasher::new();
+    for (name, text) in loaded.sensor_type_files.iter().chain(&loaded.rule_files) {
+        hash_text(&mut hasher, name);
+        hash_text(&mut hasher, text);
+    }
+    hash_text(&mut hasher, &format!("{:?}", loaded.settings.dispatch));
+    let mut version = [0; 16];
+    hasher.finalize_xof().fill(&mut version);
+    ConfigurationVersion(version)
+}
+
+fn hash_text(hasher: &mut blake3::Hasher, text: &str) {
+    hasher.update(&(text.len() as u64).to_le_bytes());
+    hasher.update(text.as_bytes());
+}

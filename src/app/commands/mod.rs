@@ -1,0 +1,92 @@
+//! What each command of `rettidig` does: one file per command, words to standard output, faults to standard error.
+//!
+//! A command returns an [`Outcome`]; its number is the exit code and part of the contract with scripts.
+
+pub mod alarms;
+mod ask;
+pub mod check;
+pub mod doctor;
+pub mod init;
+pub mod journal;
+pub mod logins;
+mod password;
+pub mod quarantine;
+pub mod registry;
+mod render;
+pub mod run;
+pub mod schema;
+pub mod simulated;
+pub mod status;
+
+use crate::app::Source;
+use crate::config::{ConfigError, Loaded};
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// For `--help`.
+pub const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 wrong usage; 65 faults in the input or configuration; \
+69 the data folder is held or the gateway is not reachable; 74 the journal failed; 78 the configuration cannot be read";
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    /// Refused or failed: said on standard error.
+    NotDone,
+    /// Faults in what was given: named on standard output.
+    Faults,
+    /// The data folder is held by another process, or no gateway answers.
+    Unavailable,
+    /// The journal failed; what was not synced was never acknowledged.
+    JournalFailed,
+    /// The configuration cannot be read at all.
+    Unreadable,
+}
+
+impl Outcome {
+    /// Says what went wrong and gives the exit code.
+    #[must_use]
+    pub fn report(outcome: anyhow::Result<Self>) -> ExitCode {
+        match outcome {
+            Ok(Self::Done) => ExitCode::SUCCESS,
+            Ok(Self::NotDone) => ExitCode::FAILURE,
+            Ok(Self::Faults) => ExitCode::from(65),
+            Ok(Self::Unavailable) => ExitCode::from(69),
+            Ok(Self::JournalFailed) => ExitCode::from(74),
+            Ok(Self::Unreadable) => ExitCode::from(78),
+            Err(error) => {
+                complain(&format!("{error:#}"));
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// The settings a command works with; or, said already, why there are none.
+pub(super) fn load(source: &Source) -> Result<Loaded, Outcome> {
+    source.load().map_err(|error| {
+        complain(&error.to_string());
+        match error {
+            ConfigError::Unreadable { .. } => Outcome::Unreadable,
+            ConfigError::Faulty { .. } => Outcome::Faults,
+        }
+    })
+}
+
+/// One line to standard output; a closed pipe is the reader's choice.
+pub(super) fn say(text: &str) {
+    writeln!(std::io::stdout(), "{}", text.trim_end_matches('\n')).ok();
+}
+
+/// One line to standard error.
+pub(super) fn complain(text: &str) {
+    writeln!(std::io::stderr(), "rettidig: {}", text.trim_end_matches('\n')).ok();
+}
+
+/// The runtime for sockets and files.
+///
+/// # Errors
+/// When the system cannot give threads or timers.
+pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("io").build()
+}

@@ -1,0 +1,139 @@
+//! What must stand before anything is served: the data folder is ours, the vault open, the journal recovered, and
+//! the engine where it was when the last process ended.
+//!
+//! Recorded decisions are applied, never decided again: what is on the road stays on the road.
+
+use super::clock::Clock;
+use super::data_folder::DataFolder;
+use super::poison::Poison;
+use crate::config;
+use crate::domain::event::Event;
+use crate::domain::ids::{JournalId, PersonId};
+use crate::domain::time::Timestamp;
+use crate::engine::{Engine, Limits};
+use crate::journal::{Entry, Journal, Opened, Options, Reader, SealError, Sealing, read_image};
+use crate::vault::{self, Vault, VaultError};
+use anyhow::Context as _;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Records applied between two readings of the journal.
+const APPLY_AT_ONCE: usize = 4_096;
+
+pub struct Foundation {
+    pub folder: DataFolder,
+    pub vault: Vault,
+    pub sealing: Sealing,
+    pub clock: Clock,
+    pub journal: Journal,
+    pub engine: Engine,
+    pub poison: Poison,
+    /// Records applied behind the snapshot.
+    pub applied: u64,
+}
+
+impl Foundation {
+    /// Takes the data folder and recovers.
+    ///
+    /// # Errors
+    /// When another process holds the folder, or something in it is damaged or missing; the text names the file.
+    pub fn lay(data: &Path, settings: &config::Journal, clock: Clock) -> anyhow::Result<Self> {
+        let folder = DataFolder::own(data)?;
+        let vault = Vault::open(vault::Options::new(folder.vault())).context("open the vault")?;
+        let sealing = sealing(&vault, &clock);
+        let options = Options {
+            file_bytes_max: u64::from(settings.file_mebibytes_max) << 20,
+            file_age_max: settings.file_age_max,
+            retain_for: settings.retain_for,
+            fault: super::faults::journal(),
+            ..Options::new(folder.journal())
+        };
+        let id = JournalId(random_bytes()?);
+        let opened = Journal::open(options, sealing.clone(), || id).context("open the journal")?;
+        for unusable in &opened.unusable_snapshots {
+            tracing::warn!(reason = %unusable, "a snapshot was passed over");
+        }
+        let poison = Poison::open(&folder.crash()).context("read data/crash")?;
+        let Recovered { journal, engine, applied } = recover(&folder.journal(), &sealing, opened)?;
+        clock.not_before(engine.now().max(Timestamp::from_micros(0)));
+        Ok(Self { folder, vault, sealing, clock, journal, engine, poison, applied })
+    }
+
+    /// Decides and keeps one event with nobody else around: for commands while no gateway runs.
+    ///
+    /// # Errors
+    /// When the journal fails.
+    pub fn decide(&mut self, event: Event) -> anyhow::Result<super::Answer> {
+        let now = self.clock.now();
+        let event = self.engine.admit(now, event).into_event();
+        let decision = self.engine.step(now, &event);
+        self.journal.append(now, &event, &decision)?;
+        self.journal.sync()?;
+        Ok(super::Answer { seq: decision.seq, verdict: decision.verdict })
+    }
+}
+
+/// The engine where the last process left it.
+pub struct Recovered {
+    pub journal: Journal,
+    pub engine: Engine,
+    /// Records applied behind the snapshot.
+    pub applied: u64,
+}
+
+/// Takes on the newest snapshot and applies the records behind it.
+///
+/// # Errors
+/// When the snapshot or a record cannot be read.
+pub fn recover(folder: &Path, sealing: &Sealing, opened: Opened) -> anyhow::Result<Recovered> {
+    let mut engine = match opened.snapshot {
+        Some(snapshot) => {
+            let image = read_image(snapshot.version, &snapshot.sections).context("read the snapshot")?;
+            Engine::restore(Limits::default(), image)
+        }
+        None => Engine::new(Limits::default()),
+    };
+    let mut applied = 0;
+    if opened.last.is_some_and(|(last, _)| last > engine.seq()) {
+        let mut reader = Reader::open(folder, sealing.clone())?;
+        loop {
+            let entries = reader.read(engine.seq().next(), APPLY_AT_ONCE).context("read the journal")?;
+            if entries.is_empty() {
+                break;
+            }
+            applied += entries.len() as u64;
+            for Entry { at, event, decision, .. } in &entries {
+                engine.apply(*at, event, decision);
+            }
+        }
+    }
+    for broken in engine.broken_invariants() {
+        tracing::error!(%broken, "the recovered state breaks a promise");
+    }
+    Ok(Recovered { journal: opened.journal, engine, applied })
+}
+
+/// The journal's way to the keys.
+fn sealing(vault: &Vault, clock: &Clock) -> Sealing {
+    let (sealer, opener, clock) = (vault.clone(), vault.clone(), clock.clone());
+    Sealing {
+        seal: Arc::new(move |person: &PersonId, plain: &[u8]| {
+            sealer.seal(person, plain, clock.now()).map_err(seal_error)
+        }),
+        open: Arc::new(move |person: &PersonId, sealed: &[u8]| opener.open_sealed(person, sealed).map_err(seal_error)),
+    }
+}
+
+fn seal_error(error: VaultError) -> SealError {
+    SealError::new(error)
+}
+
+/// Bytes nobody can guess.
+///
+/// # Errors
+/// When the system has none to give.
+pub fn random_bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness from the system: {error}"))?;
+    Ok(bytes)
+}

@@ -1,0 +1,356 @@
+//! A running gateway: everything started in order, and stopped in the opposite one.
+//!
+//! Start: what answers questions first, what brings in messages last. Stop: nothing new comes in, what was accepted
+//! is decided, synced and released, history catches up, a last snapshot is written, the folder is given back.
+
+use super::assembly::Assembly;
+use super::clock::Clock;
+use super::control::{self, Listener, Reload, Running};
+use super::data_folder::DataFolder;
+use super::directory::SharedDirectory;
+use super::foundation::Foundation;
+use super::handle::Handle;
+use super::history::History;
+use super::inbox::Inbox;
+use super::ledger::Ledger;
+use super::options;
+use super::outbox::{Outbox, World};
+use super::people::People;
+use super::presence::Presence;
+use super::self_watch;
+use super::sequencer::{Ended, Sequencer};
+use super::snapshots::Snapshots;
+use super::source::Source;
+use super::tally::Tally;
+use super::ways_in::{WaysIn, WaysOut};
+use crate::board::{Board, Initial};
+use crate::config::Settings;
+use crate::dispatch::Dispatch;
+use crate::domain::configuration::Configuration;
+use crate::domain::event::Event;
+use crate::domain::ids::JournalId;
+use crate::domain::reason::Verdict;
+use crate::engine::Engine;
+use crate::store::{SqliteStore, Store};
+use crate::vault::Vault;
+use crate::{console, dispatch, endpoint, intake, store};
+use anyhow::{Context as _, bail};
+use metrics_exporter_prometheus::PrometheusHandle;
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Deliveries on their way to dispatch.
+const DISPATCH_INBOX: usize = 4_096;
+
+/// What a start needs beside its foundation.
+pub struct Start {
+    pub settings: Settings,
+    pub assembly: Assembly,
+    pub metrics: PrometheusHandle,
+    /// Where the settings came from, to read them again; none for a gateway that cannot.
+    pub source: Option<Source>,
+    /// Time is scaled and data is invented: screens say so.
+    pub simulated: bool,
+}
+
+pub struct Gateway {
+    pub handle: Handle,
+    pub board: Arc<Board>,
+    pub ledger: Arc<Ledger>,
+    pub tally: Arc<Tally>,
+    pub present: Presence,
+    pub vault: Vault,
+    pub store: Arc<dyn Store>,
+    pub clock: Clock,
+    pub addresses: Addresses,
+    pub(super) out: WaysOut,
+    metrics: PrometheusHandle,
+    reload: Reload,
+    folder: DataFolder,
+    stop: Stop,
+    sequencer: JoinHandle<Ended>,
+}
+
+/// Where it listens; with port 0 asked for, the port that was given.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub struct Addresses {
+    pub mqtt: Vec<SocketAddr>,
+    pub mqtts: Vec<SocketAddr>,
+    pub http: Vec<SocketAddr>,
+}
+
+/// In the order in which things stop.
+#[derive(Default)]
+struct Stop {
+    console: CancellationToken,
+    ways_in: CancellationToken,
+    dispatch: CancellationToken,
+    history: History,
+    console_tasks: TaskTracker,
+    ways_in_tasks: TaskTracker,
+    dispatch_tasks: TaskTracker,
+}
+
+impl Gateway {
+    /// # Errors
+    /// What could not start, by name. Nothing has been accepted then.
+    pub async fn start(foundation: Foundation, start: Start) -> anyhow::Result<Self> {
+        let Foundation { folder, vault, sealing, clock, journal, mut engine, poison, applied } = foundation;
+        let Start { settings, assembly, metrics, source, simulated } = start;
+        tracing::info!(seq = %engine.seq(), applied, "journal recovered");
+        let stop = Stop::default();
+        let ledger = Arc::new(Ledger::default());
+        let tally = Arc::new(Tally::default());
+        let (inbox, receiver) = mpsc::channel(settings.limits.inbox_events_max as usize);
+        let (to_dispatch, from_release) = mpsc::channel(DISPATCH_INBOX);
+        let (durable, durable_seen) = watch::channel(engine.seq());
+        let directory = SharedDirectory::new(options::decode_limits(&settings), assembly.types.clone());
+        directory.refresh(&engine);
+        let board = Arc::new(Board::new(initial(&mut engine, journal.id())));
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.store()).context("open the store")?);
+        let handle = Handle::new(inbox, Arc::clone(&ledger));
+        let ways = WaysIn::new(&handle, &directory, &vault, &to_dispatch, &clock, &settings);
+        let out = WaysOut::default();
+        let journal_id = journal.id();
+        let pending = engine.pending_deliveries().cloned().collect();
+        stop.history.maintain(journal.maintenance(), &clock)?;
+        let progress = stop.history.project(&store, journal_id, &folder, &sealing, durable_seen)?;
+        let batch_max = settings.limits.batch_events_max as usize;
+        let world = World {
+            board: Arc::clone(&board),
+            dispatch: to_dispatch.clone(),
+            directory,
+            durable,
+            ledger: Arc::clone(&ledger),
+            tally: Arc::clone(&tally),
+        };
+        let sequencer = Sequencer {
+            snapshots: Snapshots::new(settings.journal.snapshot_every, clock.now(), engine.seq()),
+            engine,
+            journal,
+            clock: clock.clone(),
+            inbox: Inbox::new(receiver, batch_max)?,
+            outbox: Outbox::new(world, batch_max),
+            poison,
+        };
+        let sequencer = std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || sequencer.run())?;
+
+        put_in_force(&handle, assembly.configuration).await?;
+        let desk = Dispatch::new(options::dispatch(&settings, journal_id), ways.dispatch_ports(&out));
+        stop.dispatch_tasks.spawn(desk.run(from_release, stop.dispatch.clone()));
+        to_dispatch.send(dispatch::Inbox::Resync(pending)).await.context("start dispatch")?;
+        let mut gateway = Self {
+            handle,
+            board,
+            ledger,
+            tally,
+            present: ways.present.clone(),
+            vault,
+            store,
+            clock,
+            addresses: Addresses::default(),
+            out,
+            metrics,
+            reload: Reload { source, settings: Arc::new(settings.clone()), directory: ways.directory.clone() },
+            folder,
+            stop,
+            sequencer,
+        };
+        gateway.open_console(&settings, &ways, progress, simulated)?;
+        gateway.open_ways_in(&settings, &ways).await?;
+        gateway.open_control()?;
+        Ok(gateway)
+    }
+
+    /// Commands stop with the console: both are people who ask for changes.
+    fn open_control(&self) -> anyhow::Result<()> {
+        let listener = Listener::open(self.folder.root()).context("open data/control.sock")?;
+        let tasks = self.stop.console_tasks.clone();
+        self.stop.console_tasks.spawn(listener.run(self.commands(), self.stop.console.clone(), tasks));
+        Ok(())
+    }
+
+    /// What commands may use.
+    #[must_use]
+    pub fn commands(&self) -> Running {
+        Running {
+            handle: self.handle.clone(),
+            vault: self.vault.clone(),
+            clock: self.clock.clone(),
+            ledger: Arc::clone(&self.ledger),
+            out: self.out.clone(),
+            addresses: self.addresses.clone(),
+            reload: self.reload.clone(),
+        }
+    }
+
+    fn open_console(
+        &mut self,
+        settings: &Settings,
+        ways: &WaysIn,
+        progress: Arc<store::Progress>,
+        simulated: bool,
+    ) -> anyhow::Result<()> {
+        let options = console::Options {
+            listen: vec![settings.http.listen],
+            streams_max: settings.limits.live_streams_max as usize,
+            body_bytes_max: settings.limits.request_bytes_max as usize,
+            simulated,
+            ..console::Options::default()
+        };
+        let clock = self.clock.of_people();
+        let people = People { vault: self.vault.clone(), clock: clock.clone() };
+        let (sign_in, session, sign_out, first) = (people.clone(), people.clone(), people.clone(), people);
+        let command = self.handle.clone();
+        let health = super::health::Health {
+            handle: self.handle.clone(),
+            progress,
+            links: ways.links.clone(),
+            brokers: settings.brokers.iter().map(|broker| SmolStr::new(&broker.name)).collect(),
+            endpoint_wanted: !settings.endpoint.listen.is_empty(),
+            out: self.out.clone(),
+        };
+        let page = super::metering::Page {
+            reading: std::sync::Mutex::default(),
+            render: self.metrics.clone(),
+            ledger: Arc::clone(&self.ledger),
+            handle: self.handle.clone(),
+            inbox_max: settings.limits.inbox_events_max,
+        };
+        let ports = console::Ports {
+            sign_in: Arc::new(move |attempt| Box::pin(sign_in.clone().sign_in(attempt))),
+            session: Arc::new(move |token| Box::pin(session.clone().session(token))),
+            sign_out: Arc::new(move |token| Box::pin(sign_out.clone().sign_out(token))),
+            first_start: Arc::new(move |request| Box::pin(first.clone().first_start(request))),
+            command: Arc::new(move |request| {
+                let handle = command.clone();
+                Box::pin(async move {
+                    let answer = handle.ask_for(Event::Commanded(request)).await.map_err(|_| console::Unavailable)?;
+                    Ok(console::CommandAnswer { seq: answer.seq, verdict: answer.verdict })
+                })
+            }),
+            board: Arc::clone(&self.board),
+            store: Arc::clone(&self.store),
+            metrics: Arc::new(move || page.text()),
+            health: Arc::new(move || health.now()),
+            now: Arc::new(move || clock.now()),
+        };
+        let running = console::start(options, ports, &self.stop.console, &self.stop.console_tasks)?;
+        self.addresses.http = running.addresses;
+        Ok(())
+    }
+
+    async fn open_ways_in(&mut self, settings: &Settings, ways: &WaysIn) -> anyhow::Result<()> {
+        let options = options::endpoint(settings);
+        let tracker = self.stop.ways_in_tasks.clone();
+        let running =
+            endpoint::Endpoint::start(options, ways.endpoint_ports(), self.stop.ways_in.clone(), tracker).await?;
+        self.addresses.mqtt = running.local_addrs;
+        self.addresses.mqtts = running.local_addrs_tls;
+        self.out.open_endpoint(running.handle);
+        let mut brokers = BTreeMap::new();
+        for broker in &settings.brokers {
+            let name = SmolStr::new(&broker.name);
+            let options = options::intake(settings, broker);
+            let ports = ways.intake_ports(&name);
+            let handle = intake::start(options, ports, self.stop.ways_in.clone(), &self.stop.ways_in_tasks)?;
+            brokers.insert(name, handle);
+        }
+        self.out.open_brokers(brokers);
+        Ok(())
+    }
+
+    /// Whether the loop has ended by itself: the journal has failed.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.sequencer.is_finished()
+    }
+
+    #[must_use]
+    pub const fn folder(&self) -> &DataFolder {
+        &self.folder
+    }
+
+    /// Says where it listens and, while there is no account yet, how to make the first one.
+    ///
+    /// # Errors
+    /// When the vault does not answer.
+    pub fn announce(&self) -> anyhow::Result<()> {
+        let Addresses { mqtt, mqtts, http } = &self.addresses;
+        tracing::info!(?mqtt, ?mqtts, ?http, "listening");
+        let Some(token) = self.vault.first_start_link(self.clock.now())? else { return Ok(()) };
+        if let Some(address) = http.first() {
+            // To the terminal only, never to the log: the link is a secret.
+            let link = control::first_start_link(address.port(), &token);
+            super::commands::complain(&format!(
+                "no account yet; make the first one within a day at
+  {link}"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Stops without losing anything that was accepted.
+    ///
+    /// # Errors
+    /// When the journal failed: what was not synced was never acknowledged.
+    pub async fn drain(self) -> anyhow::Result<()> {
+        let Self { handle, stop, sequencer, out, folder, .. } = self;
+        stop.ways_in.cancel();
+        finish(&stop.ways_in_tasks).await;
+        stop.console.cancel();
+        finish(&stop.console_tasks).await;
+        stop.dispatch.cancel();
+        finish(&stop.dispatch_tasks).await;
+        handle.stop().await;
+        let ended = tokio::task::spawn_blocking(move || sequencer.join()).await?;
+        drop(out);
+        stop.history.stop.cancel();
+        finish(&stop.history.tasks).await;
+        drop(folder);
+        match ended {
+            Ok(Ended::Drained) => Ok(()),
+            Ok(Ended::Journal(error)) => Err(error).context("the journal has failed"),
+            Err(_) => bail!("the sequencer has panicked"),
+        }
+    }
+}
+
+/// The configuration on disk is an event when it differs from the one in force; then the start is one too.
+async fn put_in_force(handle: &Handle, configuration: Configuration) -> anyhow::Result<()> {
+    let version = configuration.version;
+    if handle.look(Engine::configuration_version).await? != Some(version) {
+        let answer = handle.ask_for(Event::Configured(Box::new(configuration))).await?;
+        if answer.verdict != Verdict::Accepted {
+            bail!("the configuration was not accepted: {:?}", answer.verdict);
+        }
+    }
+    if let Some(event) = handle.look(self_watch::registration).await? {
+        handle.ask_for(event).await?;
+    }
+    handle.ask_for(Event::Started).await?;
+    Ok(())
+}
+
+async fn finish(tasks: &TaskTracker) {
+    tasks.close();
+    tasks.wait().await;
+}
+
+fn initial(engine: &mut Engine, journal: JournalId) -> Initial {
+    Initial {
+        journal,
+        seq: engine.seq(),
+        at: engine.now(),
+        alarms: engine.alarms().cloned().collect(),
+        tasks: engine.tasks().cloned().collect(),
+        devices_silent: engine.inventory().silent_devices().cloned().collect(),
+        quarantined: BTreeMap::new(),
+    }
+}

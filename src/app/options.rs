@@ -1,0 +1,94 @@
+//! From settings to what the rooms are started with.
+
+use crate::config::{Broker, Settings};
+use crate::domain::ids::JournalId;
+use crate::domain::time::Span;
+use crate::{decode, dispatch, endpoint, intake};
+use smol_str::SmolStr;
+use std::time::Duration;
+
+/// Room for a packet's header above the payload's limit: a slightly larger payload is then quarantined with its
+/// reason instead of ending the connection.
+const PACKET_OVER_PAYLOAD: usize = 64 * 1024;
+
+/// Half of what the engine remembers of one login (`engine::Limits::redeliveries_per_client`): the other half is for
+/// acknowledgements that a broker had not read when the process ended, whose messages it will repeat.
+const BROKER_UNACKNOWLEDGED_MAX: usize = 512;
+
+pub(super) fn endpoint(settings: &Settings) -> endpoint::Options {
+    let limits = &settings.limits;
+    let tls = settings.endpoint.tls.as_ref().map(|files| endpoint::TlsFiles {
+        certificate: files.certificate.clone(),
+        key: files.key.clone(),
+        client_ca: files.client_ca.clone(),
+    });
+    let listen = settings.endpoint.listen.clone();
+    let (listen, listen_tls) =
+        if tls.is_some() && !settings.endpoint.without_tls { (Vec::new(), listen) } else { (listen, Vec::new()) };
+    endpoint::Options {
+        listen,
+        listen_tls,
+        tls,
+        limits: endpoint::Limits {
+            connections_max: limits.connections_max as usize,
+            packet_bytes_max: limits.payload_bytes_max as usize + PACKET_OVER_PAYLOAD,
+            head_bytes: limits.quarantine_head_bytes as usize,
+            receive_maximum: u16::try_from(limits.receive_maximum).unwrap_or(u16::MAX),
+            messages_per_s_max: limits.messages_per_s_max,
+            keep_alive_max: duration(limits.keep_alive_max),
+            ..endpoint::Limits::default()
+        },
+    }
+}
+
+pub(super) fn intake(settings: &Settings, broker: &Broker) -> intake::Options {
+    let tls = broker.tls.as_ref().map(|files| intake::TlsFiles {
+        ca: files.ca.clone(),
+        identity: files.certificate.clone().zip(files.key.clone()),
+    });
+    let credentials = broker.username.clone().map(|username| intake::Credentials {
+        username,
+        password: broker.password.as_ref().map(|secret| secret.reveal().to_owned()).unwrap_or_default(),
+    });
+    intake::Options {
+        name: SmolStr::new(&broker.name),
+        host: broker.host.clone(),
+        port: broker.port,
+        tls,
+        credentials,
+        client_id: broker.client_id.clone(),
+        subscribe: broker.subscribe.clone(),
+        limits: intake::Limits {
+            packet_bytes_max: settings.limits.payload_bytes_max as usize + PACKET_OVER_PAYLOAD,
+            unacknowledged_max: BROKER_UNACKNOWLEDGED_MAX,
+            ..intake::Limits::default()
+        },
+    }
+}
+
+fn default_route(settings: &Settings) -> Vec<dispatch::Channel> {
+    let endpoint = (!settings.endpoint.listen.is_empty()).then_some(dispatch::Channel::Endpoint);
+    let brokers = settings.brokers.iter().map(|broker| dispatch::Channel::Broker(SmolStr::new(&broker.name)));
+    endpoint.into_iter().chain(brokers).collect()
+}
+
+pub(super) fn dispatch(settings: &Settings, journal: JournalId) -> dispatch::Options {
+    dispatch::Options {
+        default_route: default_route(settings),
+        pending_max: settings.limits.deliveries_pending_max as usize,
+        ..dispatch::Options::new(journal)
+    }
+}
+
+pub(super) fn decode_limits(settings: &Settings) -> decode::Limits {
+    decode::Limits {
+        payload_bytes_max: settings.limits.payload_bytes_max as usize,
+        quarantine_head_bytes: settings.limits.quarantine_head_bytes as usize,
+        clock_ahead_tolerance: settings.limits.clock_ahead_tolerance,
+        observations_max: settings.limits.observations_max as usize,
+    }
+}
+
+fn duration(span: Span) -> Duration {
+    Duration::from_micros(span.as_micros().max(0).unsigned_abs())
+}

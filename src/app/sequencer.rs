@@ -1,0 +1,230 @@
+//! The whole system is one loop: take a batch, decide, journal, sync, release.
+//!
+//! It runs on a thread of its own and is the only one that touches engine and journal. Nothing it decides is
+//! seen by anyone before `sync` has returned; then crews are told and senders are acknowledged.
+
+use super::clock::Clock;
+use super::inbox::{Inbox, Item, Submission, Then};
+use super::outbox::Outbox;
+use super::poison::Poison;
+use super::self_watch;
+use super::snapshots::Snapshots;
+use crate::domain::decision::Decision;
+use crate::domain::event::Event;
+use crate::domain::reason::QuarantineReason;
+use crate::domain::time::Timestamp;
+use crate::engine::Engine;
+use crate::journal::{Journal, JournalError};
+use crate::telemetry;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+pub struct Sequencer {
+    pub engine: Engine,
+    pub journal: Journal,
+    pub clock: Clock,
+    pub inbox: Inbox,
+    pub outbox: Outbox,
+    pub poison: Poison,
+    pub snapshots: Snapshots,
+}
+
+/// Why the loop ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// It was told to stop: everything accepted before has been released.
+    Drained,
+    /// The journal failed. It is never retried: what was not synced was never acknowledged and will come again.
+    Journal(JournalError),
+}
+
+enum Next {
+    Turn,
+    Stop,
+}
+
+impl Sequencer {
+    pub fn run(mut self) -> Ended {
+        if let Err(error) = self.begin() {
+            return Ended::Journal(error);
+        }
+        loop {
+            let Some(batch) = self.inbox.next_batch(&self.clock, self.engine.next_deadline(), self.outbox.owes_note())
+            else {
+                break;
+            };
+            match self.turn(batch) {
+                Ok(Next::Turn) => {}
+                Ok(Next::Stop) => break,
+                Err(error) => return Ended::Journal(error),
+            }
+        }
+        if let Err(error) = self.leave_note() {
+            return Ended::Journal(error);
+        }
+        self.snapshots.take_at_end(&self.engine, &mut self.journal, self.clock.now());
+        Ended::Drained
+    }
+
+    /// The start comes before every deadline that has passed meanwhile: whoever could not be heard while the gateway
+    /// was away is not silent.
+    fn begin(&mut self) -> Result<(), JournalError> {
+        self.decide(self.clock.now(), Submission::of(Event::Started))?;
+        self.sync_and_release()
+    }
+
+    /// One turn of the loop.
+    fn turn(&mut self, batch: Vec<Item>) -> Result<Next, JournalError> {
+        let mut next = Next::Turn;
+        self.decide_note()?;
+        for item in batch {
+            match item {
+                Item::Submission(submission) => {
+                    self.fire_deadlines(self.clock.now())?;
+                    self.decide(self.clock.now(), submission)?;
+                }
+                Item::Wake => self.fire_deadlines(self.clock.now())?,
+                Item::Advance { to, done } => {
+                    self.advance(to)?;
+                    self.outbox.hold_signal(done);
+                }
+                Item::Ask(question) => question(&self.engine),
+                Item::Stop => next = Next::Stop,
+            }
+        }
+        self.sync_and_release()?;
+        self.snapshots.take_if_due(&self.engine, &mut self.journal, self.clock.now());
+        Ok(next)
+    }
+
+    /// The record that acknowledgements have left comes before whatever follows them.
+    fn decide_note(&mut self) -> Result<(), JournalError> {
+        match self.outbox.take_note() {
+            Some(note) => self.decide(self.clock.now(), Submission::of(note)),
+            None => Ok(()),
+        }
+    }
+
+    /// Nothing follows: without this record the first press after the next start would be taken for a repetition.
+    fn leave_note(&mut self) -> Result<(), JournalError> {
+        if self.outbox.owes_note() {
+            self.decide_note()?;
+            self.sync_and_release()?;
+        }
+        Ok(())
+    }
+
+    /// Deadlines that have passed come before whatever arrives after them.
+    fn fire_deadlines(&mut self, now: Timestamp) -> Result<(), JournalError> {
+        while let Some(deadline) = self.engine.next_deadline().filter(|deadline| deadline.at <= now) {
+            self.decide(now, Submission::of(Event::Due(deadline)))?;
+            if self.outbox.is_full() {
+                self.sync_and_release()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Scaled time moves through every deadline on the way, so that each fires at its own moment.
+    fn advance(&mut self, to: Timestamp) -> Result<(), JournalError> {
+        while let Some(deadline) = self.engine.next_deadline().filter(|deadline| deadline.at <= to) {
+            self.clock.advance(deadline.at);
+            self.fire_deadlines(self.clock.now())?;
+        }
+        self.clock.advance(to);
+        Ok(())
+    }
+
+    fn decide(&mut self, now: Timestamp, submission: Submission) -> Result<(), JournalError> {
+        let Submission { event, then, received } = submission;
+        let poisoned = self.poison.is_poison(&event);
+        let (event, decision) = if poisoned {
+            let event = set_aside(event);
+            let decision = self.engine.skip(now, &event);
+            (event, decision)
+        } else {
+            let stopwatch = telemetry::stopwatch();
+            let event = self.engine.admit(now, event).into_event();
+            let decision = self.step(now, &event);
+            telemetry::sequencer::concluded(stopwatch.elapsed());
+            (event, decision)
+        };
+        self.journal.append(now, &event, &decision)?;
+        self.outbox.hold(now, event, decision, then, received);
+        if poisoned && self.engine.inventory().device(&self_watch::device()).is_some() {
+            return self.decide(now, Submission::of(self_watch::poisoned(now)));
+        }
+        Ok(())
+    }
+
+    /// The engine decides. When it cannot, that is our bug: the event is noted and the process ends, because
+    /// nothing that follows from a broken state can be trusted.
+    fn step(&mut self, now: Timestamp, event: &Event) -> Decision {
+        let engine = &mut self.engine;
+        match catch_unwind(AssertUnwindSafe(|| {
+            super::faults::maybe_abort(event);
+            engine.step(now, event)
+        })) {
+            Ok(decision) => decision,
+            Err(panic) => self.abort(event, panic.as_ref()),
+        }
+    }
+
+    fn abort(&self, event: &Event, panic: &(dyn std::any::Any + Send)) -> ! {
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no message");
+        match self.poison.note(event, text) {
+            Ok(note) => tracing::error!(note = %note.display(), "the engine aborted; the event is noted"),
+            Err(error) => tracing::error!(%error, "the engine aborted; the event could not be noted"),
+        }
+        std::process::abort();
+    }
+
+    fn sync_and_release(&mut self) -> Result<(), JournalError> {
+        let stopwatch = telemetry::stopwatch();
+        let durable = self.journal.sync()?;
+        telemetry::sequencer::synced(stopwatch.elapsed(), self.outbox.len());
+        super::faults::maybe_end_before_release(self.outbox.events());
+        self.outbox.release(&self.engine, durable);
+        self.journal.switch_file_if_due(self.clock.now())?;
+        Ok(())
+    }
+}
+
+/// An event that has had its chances, as the row a person can open.
+fn set_aside(event: Event) -> Event {
+    use crate::domain::event::Quarantined;
+    let (ingress, received_at, device) = match event {
+        Event::Observed(observed) => (observed.ingress, observed.received_at, Some(observed.device)),
+        Event::Replied(reply) => (reply.ingress, reply.received_at, None),
+        Event::Quarantined(quarantined) => (quarantined.ingress, quarantined.received_at, quarantined.device),
+        other @ (Event::Receipt(_)
+        | Event::Commanded(_)
+        | Event::Registered(_)
+        | Event::Configured(_)
+        | Event::Due(_)
+        | Event::Started
+        | Event::Released { .. }
+        | Event::Erased { .. }) => return other,
+    };
+    Event::Quarantined(Quarantined {
+        reason: QuarantineReason::Poison,
+        detail: "it aborted the engine twice; see data/crash".into(),
+        topic: "".into(),
+        device,
+        ingress,
+        received_at,
+        head: bytes::Bytes::new(),
+        length: 0,
+    })
+}
+
+impl Then {
+    /// Whether somebody outside waits for an acknowledgement.
+    #[must_use]
+    pub const fn counts(&self) -> bool {
+        matches!(self, Self::Endpoint(_) | Self::Intake(_))
+    }
+}

@@ -1,0 +1,9 @@
+//! The command line as people and scripts use it: the real program, in folders of its own, on ports it picks.
+#![allow(clippy::allow_attributes, reason = "one exception for the whole binary")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failing test may panic")]
+
+mod alone;
+mod first_day;
+mod house;
+mod reload;
+mod reports;
