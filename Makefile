@@ -1,0 +1,71 @@
+# Everything a person does here. `make help` lists it; each line is one habit.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+ROUNDS ?= 50
+SEEDS ?= 500
+BINARY := target/release/rettidig
+WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
+
+.PHONY: help demo run test check real e2e crash sim bench fuzz web binary tools-build tools-test clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: binary ## a simulated municipality in this terminal; the page's address stands on the screen
+	@$(BINARY) demo $(ARGS)
+
+test: tools-test web ## every test: pure, real broker, crash, simulation, page
+	$(CARGO) test --locked --features faults
+	cd web && npm run --silent check && npm test --silent
+	cd web && RETTIDIG_BINARY=../target/debug/rettidig npm run --silent e2e
+
+check: tools-test web ## all of CI: format, lints, tests, licences, documentation, web
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets --features faults -- -D warnings
+	$(MAKE) test
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; \
+	else echo "cargo-deny is missing: cargo install cargo-deny --locked" >&2; exit 1; fi
+
+real: ## larger runs over recorded data: make real DATA=folder
+	@test -n "$(DATA)" || { echo "name the folder with recorded data: make real DATA=../shared/data" >&2; exit 2; }
+	@test -d "$(DATA)" || { echo "no such folder: $(DATA)" >&2; exit 2; }
+	RETTIDIG_DATA="$(abspath $(DATA))" $(CARGO) test --locked --features faults,real --test real -- --nocapture
+
+e2e: tools-test web ## the page in a real browser against the real gateway
+	$(CARGO) build --locked --features faults
+	cd web && RETTIDIG_BINARY=../target/debug/rettidig npm run --silent e2e
+
+crash: tools-test ## kill -9 at random moments under load: make crash ROUNDS=50
+	RETTIDIG_CRASH_ROUNDS=$(ROUNDS) $(CARGO) test --locked --features faults --test crash -- --nocapture
+
+sim: ## seeded simulation with faults: make sim SEEDS=500, or SEED=42 for one
+	RETTIDIG_SIM_SEEDS=$(SEEDS) RETTIDIG_SIM_SEED=$(SEED) $(CARGO) test --locked --test sim -- --nocapture
+
+bench: ## the latency budget
+	$(CARGO) bench --locked
+
+fuzz: ## decoders against random bytes, longer than in the tests
+	PROPTEST_CASES=200000 $(CARGO) test --locked --lib decode::
+
+web: tools-build web/dist/index.html ## the consoles, built into web/dist
+
+web/dist/index.html: $(WEB_SOURCES)
+	cd web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
+
+binary: web
+	$(CARGO) build --locked --release
+
+tools-build:
+	@tests/tools.sh build
+
+tools-test:
+	@tests/tools.sh test
+
+clean: ## removes what was built
+	$(CARGO) clean
+	rm -rf web/dist web/node_modules
