@@ -209,8 +209,8 @@ impl Model {
             self.holds(asset, "pressed", at, pressed == Some(true), pressed == Some(false));
             return;
         }
-        let full = fill.is_some_and(|fill| fill >= self.settings.threshold());
-        self.holds(asset, "full", at, full && !silent, fill.is_some_and(|fill| fill <= 0.25));
+        let above = fill.is_some_and(|fill| fill >= self.settings.threshold());
+        self.holds(asset, "full", at, above && !silent, fill.is_some_and(|fill| fill <= 0.25));
         if self.settings.has_quiet() {
             self.holds(asset, "quiet", at, silent, !silent);
         }
@@ -450,7 +450,7 @@ impl Model {
         for fact in &record.decision.facts {
             match fact {
                 Fact::TaskRequested { task, alarm, skill, .. } => {
-                    self.requested(record.at, task.0, alarm.0, skill.as_str())
+                    self.requested(record.at, task.0, alarm.0, skill.as_str());
                 }
                 Fact::TaskOffered { task, crew, expires_at, delivery } => {
                     let kept = self.deliveries.get(delivery);

@@ -136,12 +136,13 @@ pub fn crew(id: &str) -> RegistryChange {
 
 /// A person with a basis for calls, and for exposure when `exposure`.
 pub fn person(bed: &str, exposure: bool) -> RegistryChange {
-    let basis = |purpose| Basis {
+    let given = |purpose| Basis {
         purpose,
         starts_at: Timestamp::from_micros(0),
         review_at: Timestamp::from_micros(0) + Span::from_hours(100_000),
     };
-    let bases = [Purpose::Call].into_iter().chain(exposure.then_some(Purpose::Exposure)).map(basis).collect();
+    let purposes = [Purpose::Call].into_iter().chain(exposure.then_some(Purpose::Exposure));
+    let bases = purposes.map(given).collect();
     RegistryChange::PutPerson(Person { id: PersonId::new(bed.replace("bed", "person")), bases })
 }
 

@@ -3,7 +3,7 @@
 //! Faults stop after eight simulated hours; then everybody behaves, and what is open must reach a crew in time.
 
 use super::crews::{Crew, answers};
-use super::gateway::{Died, Doom, Folder, Gateway, Shared, Surroundings, options, sealing};
+use super::gateway::{Doom, Folder, Gateway, Shared, Surroundings, options, sealing};
 use super::links::{Link, event};
 use super::model::Model;
 use super::record::{Named, Origin, Record, Sent, What};
@@ -291,7 +291,7 @@ impl World {
                 }
             }
             Action::LinkDown(_) | Action::LinkUp(_) | Action::CrewDown(_) | Action::CrewUp(_) => {
-                self.connections(&action)
+                self.connections(&action);
             }
             Action::BrokerDown | Action::BrokerUp => self.broker(&action),
             Action::Post { crew, connection, key, payload } => self.post(crew, connection, key, payload),
@@ -695,19 +695,15 @@ impl World {
         let batch = std::mem::take(&mut self.inbox);
         let messages = |batch: &[(Event, Origin)]| batch.iter().filter(|(_, origin)| is_message(origin)).count() as u64;
         let submitted = messages(&batch);
-        match gateway.turn(self.now, batch) {
-            Ok(records) => {
-                let settled = records.iter().filter(|record| is_message(&record.origin)).count() as u64;
-                assert_eq!(submitted, settled, "a message was decided without a record");
-                self.release(records);
-                self.carry_posts();
-                self.compare();
-            }
-            Err(Died) => {
-                self.ledger.lost += submitted;
-                self.die();
-            }
-        }
+        let Ok(records) = gateway.turn(self.now, batch) else {
+            self.ledger.lost += submitted;
+            return self.die();
+        };
+        let settled = records.iter().filter(|record| is_message(&record.origin)).count() as u64;
+        assert_eq!(submitted, settled, "a message was decided without a record");
+        self.release(records);
+        self.carry_posts();
+        self.compare();
     }
 
     fn release(&mut self, records: Vec<Record>) {
@@ -788,12 +784,9 @@ impl World {
             return;
         }
         self.doom();
-        let (gateway, last) = match self.folder.start() {
-            Ok(started) => started,
-            Err(Died) => {
-                self.out.crashes += 1;
-                return self.at(Span::from_secs(5), Action::Start);
-            }
+        let Ok((gateway, last)) = self.folder.start() else {
+            self.out.crashes += 1;
+            return self.at(Span::from_secs(5), Action::Start);
         };
         self.recovered(&gateway, last);
         self.gateway = Some(gateway);
@@ -819,14 +812,13 @@ impl World {
     fn recovered(&mut self, gateway: &Gateway, last: Seq) {
         assert!(last >= self.reported, "record {} was acknowledged and is gone; the last is {last}", self.reported);
         let in_doubt = std::mem::take(&mut self.in_doubt);
-        let (kept, lost): (Vec<_>, Vec<_>) = in_doubt.into_iter().partition(|record| record.decision.seq <= last);
+        let kept: Vec<_> = in_doubt.into_iter().filter(|record| record.decision.seq <= last).collect();
         let unreported = kept.iter().filter(|record| record.decision.seq > self.reported).count() as u64;
         assert_eq!(self.reported.0 + unreported, last.0, "records nobody decided");
         let of_messages =
             |records: &[Record]| records.iter().filter(|record| is_message(&record.origin)).count() as u64;
         // Everything in flight was booked as lost when the process died.
         self.ledger.lost -= of_messages(&kept);
-        drop(lost);
         for record in kept {
             self.reported = record.decision.seq;
             self.learn(record);
