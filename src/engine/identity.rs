@@ -4,14 +4,22 @@
 //! neither is the same only when MQTT says so: marked as a duplicate with the packet id it had, or, over another
 //! connection, equal to one that was journaled but never acknowledged. Two identical payloads without any of
 //! these are two facts: a help button pressed six times is six presses.
+//!
+//! The last of these is a guess, and a wrong one costs a press. A sender that lost its acknowledgement tries again
+//! within minutes, so the guess is made for [`REPEAT_WINDOW`] and then no more: one press too many is better than
+//! one too few.
 
 use super::state::Limits;
 use crate::domain::ids::{ClientId, ContentHash, DeviceId, Seq};
 use crate::domain::observation::Identity;
+use crate::domain::time::{Span, Timestamp};
 use crate::domain::uplink::Ingress;
 use rustc_hash::{FxHashMap, FxHasher};
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
+
+/// How long after its acknowledgement was lost a message is expected again without a mark of its own.
+const REPEAT_WINDOW: Span = Span::from_mins(15);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Recognition {
@@ -36,8 +44,8 @@ pub(super) struct Passage {
     pub connection: u64,
     pub packet: u16,
     pub content: ContentHash,
-    /// Its acknowledgement could not leave: the connection was gone.
-    pub undelivered: bool,
+    /// Since when it is known that its acknowledgement did not leave: the connection or the process was gone.
+    pub unacknowledged_since: Option<Timestamp>,
 }
 
 impl Identities {
@@ -45,6 +53,7 @@ impl Identities {
     pub fn recognise(
         &mut self,
         limits: &Limits,
+        now: Timestamp,
         identity: &Identity,
         device: Option<&DeviceId>,
         ingress: &Ingress,
@@ -55,7 +64,7 @@ impl Identities {
             (Identity::DeviceTime(at), Some(device)) => {
                 self.by_name(limits, device, hash(&(at.as_micros(), ingress.content)), ingress, seq)
             }
-            (Identity::Redelivery, _) | (_, None) => self.by_passage(limits, ingress, seq),
+            (Identity::Redelivery, _) | (_, None) => self.by_passage(limits, now, ingress, seq),
         }
     }
 
@@ -81,21 +90,21 @@ impl Identities {
     }
 
     /// Acknowledgements up to `through` have left, but for the `undelivered` ones.
-    pub fn release(&mut self, through: Seq, undelivered: &[Seq]) {
+    pub fn release(&mut self, now: Timestamp, through: Seq, undelivered: &[Seq]) {
         self.released = self.released.max(through);
         if undelivered.is_empty() {
             return;
         }
-        for passage in self.clients.values_mut().flatten() {
-            passage.undelivered |= undelivered.contains(&passage.last);
+        for passage in self.clients.values_mut().flatten().filter(|passage| undelivered.contains(&passage.last)) {
+            passage.unacknowledged_since.get_or_insert(now);
         }
     }
 
     /// The process that should have acknowledged these is gone: whatever later ones acknowledge, not these.
-    pub fn restart(&mut self) {
+    pub fn restart(&mut self, now: Timestamp) {
         let released = self.released;
-        for passage in self.clients.values_mut().flatten() {
-            passage.undelivered |= passage.last > released;
+        for passage in self.clients.values_mut().flatten().filter(|passage| passage.last > released) {
+            passage.unacknowledged_since = Some(now);
         }
     }
 
@@ -115,14 +124,14 @@ impl Identities {
         Recognition::First
     }
 
-    fn by_passage(&mut self, limits: &Limits, ingress: &Ingress, seq: Seq) -> Recognition {
+    fn by_passage(&mut self, limits: &Limits, now: Timestamp, ingress: &Ingress, seq: Seq) -> Recognition {
         // QoS 0 has no packet id and is never repeated by its sender.
         let Some(packet) = ingress.packet else { return Recognition::First };
         let released = self.released;
         let memory = self.clients.entry(ingress.client.clone()).or_default();
         let same = |passage: &Passage| passage.content == ingress.content;
         let marked = |passage: &Passage| ingress.duplicate_flag && passage.packet == packet;
-        let unacknowledged = |passage: &Passage| passage.last > released || passage.undelivered;
+        let unacknowledged = |passage: &Passage| passage.may_be_repeated(now, released);
         let elsewhere = |passage: &Passage| passage.connection != ingress.connection;
         // What MQTT names by its packet id comes first: a guess by content would take the place of another press.
         // Senders repeat in order, so the oldest is guessed first.
@@ -135,7 +144,7 @@ impl Identities {
             passage.connection = ingress.connection;
             passage.packet = packet;
             passage.last = seq;
-            passage.undelivered = false;
+            passage.unacknowledged_since = None;
             return Recognition::Repeat(passage.seq);
         }
         // Senders repeat before they go on: what came over an earlier connection and was not repeated by now never will.
@@ -152,7 +161,7 @@ impl Identities {
             memory.pop_front();
         }
         let Ingress { connection, content, .. } = *ingress;
-        memory.push_back(Passage { seq, last: seq, connection, packet, content, undelivered: false });
+        memory.push_back(Passage { seq, last: seq, connection, packet, content, unacknowledged_since: None });
     }
 }
 
@@ -160,7 +169,15 @@ impl Passage {
     /// Its sender has its acknowledgement, or has given it up. Only MQTT's own mark can name it from here on.
     const fn settle(&mut self) {
         self.last = Seq(0);
-        self.undelivered = false;
+        self.unacknowledged_since = None;
+    }
+
+    /// Whether its sender may still send it again without a mark, over another connection.
+    fn may_be_repeated(&self, now: Timestamp, released: Seq) -> bool {
+        match self.unacknowledged_since {
+            Some(since) => now <= since + REPEAT_WINDOW,
+            None => self.last > released,
+        }
     }
 }
 

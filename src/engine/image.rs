@@ -86,7 +86,7 @@ pub struct PassageImage {
     pub connection: u64,
     pub packet: u16,
     pub content: ContentHash,
-    pub undelivered: bool,
+    pub unacknowledged_since: Option<Timestamp>,
 }
 
 impl AssetImage {
@@ -260,14 +260,14 @@ impl From<&TaskState> for TaskImage {
 
 impl From<&Passage> for PassageImage {
     fn from(passage: &Passage) -> Self {
-        let Passage { seq, last, connection, packet, content, undelivered } = *passage;
-        Self { seq, last, connection, packet, content, undelivered }
+        let Passage { seq, last, connection, packet, content, unacknowledged_since } = *passage;
+        Self { seq, last, connection, packet, content, unacknowledged_since }
     }
 }
 
 impl From<&PassageImage> for Passage {
     fn from(image: &PassageImage) -> Self {
-        let PassageImage { seq, last, connection, packet, content, undelivered } = *image;
-        Self { seq, last, connection, packet, content, undelivered }
+        let PassageImage { seq, last, connection, packet, content, unacknowledged_since } = *image;
+        Self { seq, last, connection, packet, content, unacknowledged_since }
     }
 }

@@ -189,7 +189,14 @@ impl Engine {
             Event::Observed(observed) => self.observe(draft, observed),
             Event::Quarantined(quarantined) => self.quarantine(draft, quarantined),
             Event::Replied(reply) => {
-                match self.identities.recognise(&self.limits, &Identity::Redelivery, None, &reply.ingress, draft.seq) {
+                match self.identities.recognise(
+                    &self.limits,
+                    draft.now,
+                    &Identity::Redelivery,
+                    None,
+                    &reply.ingress,
+                    draft.seq,
+                ) {
                     Recognition::Repeat(of) => Verdict::Duplicate { of },
                     Recognition::First => self.reply(draft, reply),
                 }
@@ -204,7 +211,7 @@ impl Engine {
                 Verdict::Accepted
             }
             Event::Released { through, undelivered } => {
-                self.identities.release(*through, undelivered);
+                self.identities.release(draft.now, *through, undelivered);
                 Verdict::Accepted
             }
             Event::Erased { .. } => Verdict::Accepted,
@@ -224,10 +231,24 @@ impl Engine {
                 }
             }
             Event::Quarantined(quarantined) => {
-                self.identities.recognise(&self.limits, &Identity::Redelivery, None, &quarantined.ingress, draft.seq);
+                self.identities.recognise(
+                    &self.limits,
+                    draft.now,
+                    &Identity::Redelivery,
+                    None,
+                    &quarantined.ingress,
+                    draft.seq,
+                );
             }
             Event::Replied(reply) => {
-                self.identities.recognise(&self.limits, &Identity::Redelivery, None, &reply.ingress, draft.seq);
+                self.identities.recognise(
+                    &self.limits,
+                    draft.now,
+                    &Identity::Redelivery,
+                    None,
+                    &reply.ingress,
+                    draft.seq,
+                );
             }
             Event::Commanded(command) => {
                 self.remember_command(command, draft.seq, verdict);
@@ -237,7 +258,7 @@ impl Engine {
             Event::Configured(configuration) => self.adopt_configuration(configuration),
             Event::Due(deadline) => self.feed_due(draft.now, deadline),
             Event::Started => self.start(draft.now),
-            Event::Released { through, undelivered } => self.identities.release(*through, undelivered),
+            Event::Released { through, undelivered } => self.identities.release(draft.now, *through, undelivered),
             Event::Registered(_) | Event::Receipt(_) | Event::Erased { .. } => {}
         }
     }
@@ -316,6 +337,7 @@ impl Engine {
     fn recognise(&mut self, draft: &Draft, observed: &Observed) -> Recognition {
         self.identities.recognise(
             &self.limits,
+            draft.now,
             &observed.identity,
             Some(&observed.device),
             &observed.ingress,
@@ -325,7 +347,7 @@ impl Engine {
 
     fn quarantine(&mut self, draft: &Draft, quarantined: &Quarantined) -> Verdict {
         let ingress = &quarantined.ingress;
-        match self.identities.recognise(&self.limits, &Identity::Redelivery, None, ingress, draft.seq) {
+        match self.identities.recognise(&self.limits, draft.now, &Identity::Redelivery, None, ingress, draft.seq) {
             Recognition::Repeat(of) => Verdict::Duplicate { of },
             Recognition::First => Verdict::Quarantined(quarantined.reason),
         }
@@ -355,7 +377,7 @@ impl Engine {
 
     fn start(&mut self, now: Timestamp) {
         self.started_at = now;
-        self.identities.restart();
+        self.identities.restart(now);
     }
 
     /// When `why` is really due: `None` when it is wanted no more.

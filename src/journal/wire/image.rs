@@ -183,7 +183,7 @@ struct Passage {
     #[cbor(n(3), with = "minicbor::bytes")]
     content: [u8; 16],
     #[n(4)]
-    undelivered: bool,
+    unacknowledged_since: Option<i64>,
     #[n(5)]
     last: u64,
 }
@@ -429,14 +429,16 @@ impl From<TaskState<'_>> for engine::TaskImage {
 
 impl From<&engine::PassageImage> for Passage {
     fn from(image: &engine::PassageImage) -> Self {
-        let engine::PassageImage { seq, last, connection, packet, content, undelivered } = *image;
-        Self { seq: seq.0, connection, packet, content: content.0, undelivered, last: last.0 }
+        let engine::PassageImage { seq, last, connection, packet, content, unacknowledged_since } = *image;
+        let unacknowledged_since = unacknowledged_since.map(Timestamp::as_micros);
+        Self { seq: seq.0, connection, packet, content: content.0, unacknowledged_since, last: last.0 }
     }
 }
 
 impl From<Passage> for engine::PassageImage {
     fn from(wire: Passage) -> Self {
-        let Passage { seq, connection, packet, content, undelivered, last } = wire;
-        Self { seq: Seq(seq), last: Seq(last), connection, packet, content: ContentHash(content), undelivered }
+        let Passage { seq, connection, packet, content, unacknowledged_since, last } = wire;
+        let unacknowledged_since = unacknowledged_since.map(Timestamp::from_micros);
+        Self { seq: Seq(seq), last: Seq(last), connection, packet, content: ContentHash(content), unacknowledged_since }
     }
 }
