@@ -207,7 +207,7 @@ impl Gateway {
         let clock = self.clock.of_people();
         let people = People { vault: self.vault.clone(), clock: clock.clone() };
         let (sign_in, session, sign_out, first) = (people.clone(), people.clone(), people.clone(), people);
-        let command = self.handle.clone();
+        let (command, rules) = (self.handle.clone(), self.handle.clone());
         let health = super::health::Health {
             handle: self.handle.clone(),
             progress,
@@ -233,6 +233,13 @@ impl Gateway {
                 Box::pin(async move {
                     let answer = handle.ask_for(Event::Commanded(request)).await.map_err(|_| console::Unavailable)?;
                     Ok(console::CommandAnswer { seq: answer.seq, verdict: answer.verdict })
+                })
+            }),
+            rules: Arc::new(move |()| {
+                let handle = rules.clone();
+                Box::pin(async move {
+                    let listed = |engine: &Engine| engine.rules().iter().map(Arc::clone).collect();
+                    handle.look(listed).await.map_err(|_| console::Unavailable)
                 })
             }),
             board: Arc::clone(&self.board),

@@ -20,6 +20,7 @@ mod present;
 mod problem;
 mod requests;
 mod router;
+mod rules;
 mod session;
 mod site;
 mod wire;

@@ -5,6 +5,7 @@ use crate::domain::event::Command;
 use crate::domain::ids::{AccountId, Seq};
 use crate::domain::reason::Verdict;
 use crate::domain::time::Timestamp;
+use crate::rules::Rule;
 use crate::store::Store;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeSet;
@@ -23,6 +24,8 @@ pub struct Ports {
     pub first_start: Port<FirstStart, Result<SignedIn, FirstStartRefusal>>,
     /// Sends a command the way of every event; answers after it is durable.
     pub command: Port<Command, Result<CommandAnswer, Unavailable>>,
+    /// The rules in force, ordered by id.
+    pub rules: Port<(), Result<Vec<Arc<Rule>>, Unavailable>>,
     pub board: Arc<Board>,
     pub store: Arc<dyn Store>,
     /// The metrics page in Prometheus text form.

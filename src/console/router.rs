@@ -2,7 +2,7 @@
 
 use super::Shared;
 use super::problem::Problem;
-use super::{access, command, health, history, live, pages, present, session};
+use super::{access, command, health, history, live, pages, present, rules, session};
 use crate::telemetry;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
@@ -38,6 +38,7 @@ pub(super) fn router(console: &Shared) -> Router {
         .route("/alarms", get(present::alarms))
         .route("/alarms/{id}/acknowledge", post(command::acknowledge))
         .route("/tasks", get(present::tasks))
+        .route("/rules", get(rules::rules))
         .route("/tasks/{id}/cancel", post(command::cancel))
         .route("/quarantine", get(history::quarantine))
         .route("/history/alarms", get(history::alarms))

@@ -4,11 +4,13 @@
 use super::*;
 use crate::board::{Board, Initial, Ledger};
 use crate::domain::alarm::{Cause, Priority};
+use crate::domain::asset::{Property, PropertyKind, SensorType};
 use crate::domain::decision::{Decision, Fact};
 use crate::domain::event::{Command, CommandKind, Event};
-use crate::domain::ids::{AccountId, AlarmId, CommandId, JournalId, Seq};
+use crate::domain::ids::{AccountId, AlarmId, AssetKind, CommandId, JournalId, PropertyName, SensorTypeId, Seq};
 use crate::domain::reason::{Refusal, Verdict};
 use crate::domain::time::{Span, Timestamp};
+use crate::rules::{Rule, Vocabulary, compile};
 use crate::store::{SqliteStore, Store};
 use futures_util::StreamExt as _;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
@@ -120,6 +122,7 @@ fn ports(
             let verdict = *verdict.lock().unwrap();
             Box::pin(async move { verdict.map(|verdict| CommandAnswer { seq: Seq(42), verdict }) })
         }),
+        rules: Arc::new(|()| Box::pin(async { Ok(rules()) })),
         board: Arc::clone(board),
         store,
         metrics: Arc::new(|| "rettidig_up 1\n".into()),
@@ -128,6 +131,34 @@ fn ports(
         }),
         now: Arc::new(now),
     }
+}
+
+fn rules() -> Vec<Arc<Rule>> {
+    let text = r#"
+        [[rule]]
+        id = "bin-full"
+        applies_to = "bin"
+        when = "fill >= 0.8"
+        normal_when = "fill <= 0.25"
+        on_delay = "10m"
+        priority = 3
+        owner = "waste-operations"
+        respond_within = "24h"
+        task = { kind = "empty-bin", skill = "waste" }
+        cause = { en = "The bin is full.", da = "Spanden er fuld." }
+        consequence = { en = "No room.", da = "Ingen plads." }
+        response = { en = "Empty it.", da = "Tøm den." }
+    "#;
+    let fill = Property { kind: PropertyKind::Number, unit: "1".into(), range: None, purpose: None };
+    let bin = SensorType {
+        id: SensorTypeId::new("bin-fill"),
+        asset_kind: AssetKind::new("bin"),
+        interval: Span::from_hours(1),
+        properties: BTreeMap::from([(PropertyName::new("fill"), fill)]),
+    };
+    let vocabulary = Vocabulary::new([&bin].into_iter());
+    let rules = compile(&BTreeMap::from([("rules/bins.toml".into(), text.into())]), &vocabulary).unwrap();
+    rules.iter().map(Arc::clone).collect()
 }
 
 fn part(name: &str, ready: bool, required: bool, behind: Option<u64>) -> HealthPart {
@@ -412,6 +443,24 @@ async fn the_present_is_listed_page_by_page() {
     assert_eq!(problem(bad).await, (400, "bad_request".into()));
     let bad = house.ask_as("anna", Method::GET, "/api/v1/quarantine?after=zz").send().await.unwrap();
     assert_eq!(problem(bad).await, (400, "bad_request".into()));
+}
+
+#[tokio::test]
+async fn a_rule_tells_what_its_alarm_means_in_both_languages() {
+    let house = house();
+    assert_eq!(house.ask(Method::GET, "/api/v1/rules").send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    let answer = house.ask_as("anna", Method::GET, "/api/v1/rules").send().await.unwrap();
+    let told: Value = answer.json().await.unwrap();
+    let expected = json!({ "rules": [{
+        "id": "bin-full", "applies_to": "bin", "priority": 3, "owner": "waste-operations",
+        "respond_within_s": 86_400, "on_delay_s": 600, "momentary": false,
+        "when": "fill >= 0.8", "normal_when": "fill <= 0.25",
+        "task": { "kind": "empty-bin", "skill": "waste" },
+        "cause": { "en": "The bin is full.", "da": "Spanden er fuld." },
+        "consequence": { "en": "No room.", "da": "Ingen plads." },
+        "response": { "en": "Empty it.", "da": "Tøm den." },
+    }] });
+    assert_eq!(told, expected);
 }
 
 #[tokio::test]

@@ -179,6 +179,12 @@ impl Engine {
         self.deliveries.iter()
     }
 
+    /// The rules in force.
+    #[must_use]
+    pub const fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
     #[must_use]
     pub const fn inventory(&self) -> &Inventory {
         &self.inventory

@@ -57,6 +57,25 @@ const checks = {
     await gateway.stop();
   },
 
+  async "says what an alarm means and what to do, in both languages; a rule without words is named"() {
+    const gateway = await fakeGateway({ signedIn: true });
+    const page = await open(gateway.url);
+    const row = page.locator("#alarms li").filter({ hasText: "Alarm 912" });
+    await row.getByText("Personen i denne seng har trykket på hjælpeknappen.").waitFor();
+    await row.getByText("Sådan gør du").click();
+    await row.getByText("Gå hen til personen med det samme.").waitFor();
+    await page.getByRole("button", { name: "English" }).click();
+    await row.getByText("Go to the person at once.").waitFor();
+    await page.locator("#alarms li").filter({ hasText: "Alarm 880" }).getByText("battery-low").waitFor();
+    await page.getByPlaceholder("Asset, cause or rule").fill("60 °C");
+    await page.locator("#alarms li").filter({ hasText: "beholder-havnegade-3" }).waitFor();
+    assert.equal(await page.locator("#alarms li").count(), 1);
+    const asked = gateway.state.requests.filter((request) => request.path === "/api/v1/rules");
+    assert.equal(asked.length, 1);
+    await done(page);
+    await gateway.stop();
+  },
+
   async "says since when it is not live, comes back and resumes"() {
     const gateway = await fakeGateway({ signedIn: true });
     const page = await open(gateway.url, { language: "en-GB" });

@@ -72,6 +72,7 @@ async function answer(state, simulated, request, response) {
   if (pathname.startsWith("/api/")) {
     if (state.me === null) return problem(401, "signed_out");
     if (pathname === "/api/v1/stream") return stream(state, request, response);
+    if (pathname === "/api/v1/rules") return json(200, { rules });
     const [, alarm] = /^\/api\/v1\/alarms\/(\d+)\/acknowledge$/.exec(pathname) ?? [];
     if (alarm !== undefined) return acknowledge(state, Number(alarm), json, problem);
     return problem(404, "not_found");
@@ -128,6 +129,26 @@ function numbers({ alarms, tasks, devicesSilent }) {
     ledger: { received: 128_402, decided: 126_880, redacted: 24, quarantined: 62, duplicate: 1_425, refused: 7, in_flight: 4, balanced: true },
   };
 }
+
+const text = (da, en) => ({ da, en });
+const rules = [
+  {
+    id: "call-for-help",
+    owner: "care-operations",
+    respond_within_s: 300,
+    cause: text("Personen i denne seng har trykket på hjælpeknappen.", "The person in this bed has pressed the help button."),
+    consequence: text("En, der har bedt om hjælp, venter alene.", "Somebody who asked for help waits alone."),
+    response: text("Gå hen til personen med det samme.", "Go to the person at once."),
+  },
+  {
+    id: "bin-fire",
+    owner: "waste-operations",
+    respond_within_s: 60,
+    cause: text("Der er 60 °C eller varmere i spanden: Den kan være i brand.", "It is 60 °C or hotter inside the bin: it may be on fire."),
+    consequence: text("Ilden breder sig.", "The fire spreads."),
+    response: text("Ring 112, hvis der er røg eller ild.", "Call 112 if there is smoke or fire."),
+  },
+];
 
 /** A quarter of an hour in an invented municipality. */
 function invented(now) {

@@ -1,6 +1,6 @@
 // Calls to the gateway. A refusal is thrown as the problem the gateway sent, so that its code can be put into words.
 
-import type { Done, Me, Problem } from "./wire";
+import type { Done, Me, Problem, Rule } from "./wire";
 
 export class Refused extends Error {
   constructor(readonly problem: Problem) {
@@ -30,6 +30,11 @@ export function acknowledge(alarm: number): Promise<Done> {
 
 export function cancelTask(task: number): Promise<Done> {
   return call("POST", `/tasks/${task}/cancel`, { change: true });
+}
+
+export async function rulesInForce(): Promise<Rule[]> {
+  const { rules } = await call<{ rules: Rule[] }>("GET", "/rules");
+  return rules;
 }
 
 async function call<T>(method: string, path: string, { body, change }: { body?: unknown; change?: boolean } = {}): Promise<T> {

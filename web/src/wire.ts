@@ -42,6 +42,21 @@ export interface Task {
   exercise: boolean;
 }
 
+/** A text in both languages of the house. */
+export interface Text {
+  en: string;
+  da: string;
+}
+
+export interface Rule {
+  id: string;
+  owner: string;
+  respond_within_s: number;
+  cause: Text;
+  consequence: Text;
+  response: Text;
+}
+
 export interface Quarantined {
   seq: number;
   reason: string;
