@@ -9,7 +9,7 @@
 //! within minutes, so the guess is made for [`REPEAT_WINDOW`] and then no more: one press too many is better than
 //! one too few.
 
-use super::state::Limits;
+use super::state::{Draft, Limits};
 use crate::domain::ids::{ClientId, ContentHash, DeviceId, Seq};
 use crate::domain::observation::Identity;
 use crate::domain::time::{Span, Timestamp};
@@ -53,18 +53,18 @@ impl Identities {
     pub fn recognise(
         &mut self,
         limits: &Limits,
-        now: Timestamp,
+        draft: &Draft,
         identity: &Identity,
         device: Option<&DeviceId>,
         ingress: &Ingress,
-        seq: Seq,
     ) -> Recognition {
+        let seq = draft.seq;
         match (identity, device) {
             (Identity::Network(id), Some(device)) => self.by_name(limits, device, hash(id), ingress, seq),
             (Identity::DeviceTime(at), Some(device)) => {
                 self.by_name(limits, device, hash(&(at.as_micros(), ingress.content)), ingress, seq)
             }
-            (Identity::Redelivery, _) | (_, None) => self.by_passage(limits, now, ingress, seq),
+            (Identity::Redelivery, _) | (_, None) => self.by_passage(limits, draft, ingress),
         }
     }
 
@@ -124,9 +124,10 @@ impl Identities {
         Recognition::First
     }
 
-    fn by_passage(&mut self, limits: &Limits, now: Timestamp, ingress: &Ingress, seq: Seq) -> Recognition {
+    fn by_passage(&mut self, limits: &Limits, draft: &Draft, ingress: &Ingress) -> Recognition {
         // QoS 0 has no packet id and is never repeated by its sender.
         let Some(packet) = ingress.packet else { return Recognition::First };
+        let Draft { now, seq, .. } = *draft;
         let released = self.released;
         let memory = self.clients.entry(ingress.client.clone()).or_default();
         let same = |passage: &Passage| passage.content == ingress.content;

@@ -195,14 +195,7 @@ impl Engine {
             Event::Observed(observed) => self.observe(draft, observed),
             Event::Quarantined(quarantined) => self.quarantine(draft, quarantined),
             Event::Replied(reply) => {
-                match self.identities.recognise(
-                    &self.limits,
-                    draft.now,
-                    &Identity::Redelivery,
-                    None,
-                    &reply.ingress,
-                    draft.seq,
-                ) {
+                match self.identities.recognise(&self.limits, draft, &Identity::Redelivery, None, &reply.ingress) {
                     Recognition::Repeat(of) => Verdict::Duplicate { of },
                     Recognition::First => self.reply(draft, reply),
                 }
@@ -237,24 +230,10 @@ impl Engine {
                 }
             }
             Event::Quarantined(quarantined) => {
-                self.identities.recognise(
-                    &self.limits,
-                    draft.now,
-                    &Identity::Redelivery,
-                    None,
-                    &quarantined.ingress,
-                    draft.seq,
-                );
+                self.identities.recognise(&self.limits, draft, &Identity::Redelivery, None, &quarantined.ingress);
             }
             Event::Replied(reply) => {
-                self.identities.recognise(
-                    &self.limits,
-                    draft.now,
-                    &Identity::Redelivery,
-                    None,
-                    &reply.ingress,
-                    draft.seq,
-                );
+                self.identities.recognise(&self.limits, draft, &Identity::Redelivery, None, &reply.ingress);
             }
             Event::Commanded(command) => {
                 self.remember_command(command, draft.seq, verdict);
@@ -341,19 +320,12 @@ impl Engine {
     }
 
     fn recognise(&mut self, draft: &Draft, observed: &Observed) -> Recognition {
-        self.identities.recognise(
-            &self.limits,
-            draft.now,
-            &observed.identity,
-            Some(&observed.device),
-            &observed.ingress,
-            draft.seq,
-        )
+        self.identities.recognise(&self.limits, draft, &observed.identity, Some(&observed.device), &observed.ingress)
     }
 
     fn quarantine(&mut self, draft: &Draft, quarantined: &Quarantined) -> Verdict {
         let ingress = &quarantined.ingress;
-        match self.identities.recognise(&self.limits, draft.now, &Identity::Redelivery, None, ingress, draft.seq) {
+        match self.identities.recognise(&self.limits, draft, &Identity::Redelivery, None, ingress) {
             Recognition::Repeat(of) => Verdict::Duplicate { of },
             Recognition::First => Verdict::Quarantined(quarantined.reason),
         }
