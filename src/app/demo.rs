@@ -5,6 +5,7 @@
 
 use super::assembly::assemble;
 use super::clock::Clock;
+use super::data_folder::DataFolder;
 use super::foundation::{Foundation, random_bytes};
 use super::gateway::{Gateway, Start};
 use super::metering;
@@ -22,6 +23,7 @@ use crate::twin::{
 use crate::vault::{ClientRole, Grant, Role, Secret};
 use anyhow::{Context as _, bail};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::DirEntry;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -68,12 +70,20 @@ pub async fn play(
     Ok(ran?)
 }
 
+const FOLDER_PREFIX: &str = "rettidig-simulated-";
+const DATA: &str = "data";
+/// A folder younger than this may belong to a simulation that is just starting.
+const LEFT_BEHIND_AFTER: Duration = Duration::from_secs(600);
+
 /// A gateway set up for the twin.
 struct Stage {
     gateway: Arc<Gateway>,
     ports: GatewayPorts,
-    folder: PathBuf,
+    folder: Folder,
 }
+
+/// What a simulation keeps on disk, only as long as it lasts.
+struct Folder(PathBuf);
 
 impl Stage {
     async fn set(
@@ -82,12 +92,11 @@ impl Stage {
         logins_needed: &[LoginNeeded],
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let number = u64::from_le_bytes(random_bytes()?);
-        let folder = std::env::temp_dir().join(format!("rettidig-simulated-{number:016x}"));
-        let loaded = configuration(&folder.join("config"))?;
+        let folder = Folder::new()?;
+        let loaded = configuration(&folder.0.join("config"))?;
         let assembly = assemble(&loaded).map_err(|faults| anyhow::anyhow!("shipped configuration: {faults:?}"))?;
         let clock = Clock::scaled(starts_at);
-        let foundation = Foundation::lay(&folder.join("data"), &loaded.settings.journal, clock.clone())?;
+        let foundation = Foundation::lay(&folder.0.join(DATA), &loaded.settings.journal, clock.clone())?;
         let mut clients = Vec::new();
         for login in logins_needed {
             clients.push((login.client.clone(), Secret::generate()?, role(&login.role)));
@@ -119,7 +128,41 @@ impl Stage {
         if let Some(gateway) = Arc::into_inner(gateway) {
             gateway.drain().await?;
         }
-        std::fs::remove_dir_all(&folder).with_context(|| format!("remove {}", folder.display()))
+        std::fs::remove_dir_all(&folder.0).with_context(|| format!("remove {}", folder.0.display()))
+    }
+}
+
+impl Folder {
+    fn new() -> anyhow::Result<Self> {
+        let place = std::env::temp_dir();
+        sweep(&place);
+        let number = u64::from_le_bytes(random_bytes()?);
+        Ok(Self(place.join(format!("{FOLDER_PREFIX}{number:016x}"))))
+    }
+}
+
+impl Drop for Folder {
+    /// After a simulation that did not start; one that ended well has removed it already.
+    fn drop(&mut self) {
+        // What stays behind is swept up by a later simulation.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Removes what simulations left that were killed: nobody holds their data folder any more.
+fn sweep(place: &Path) {
+    let old = |entry: &DirEntry| {
+        let data = entry.metadata().ok().filter(std::fs::Metadata::is_dir)?;
+        let age = data.modified().ok()?.elapsed().ok()?;
+        Some(age > LEFT_BEHIND_AFTER && entry.file_name().to_str()?.starts_with(FOLDER_PREFIX))
+    };
+    let entries = std::fs::read_dir(place).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| old(entry) == Some(true)) {
+        if let Ok(held) = DataFolder::own(&entry.path().join(DATA)) {
+            drop(held);
+            tracing::info!(folder = %entry.path().display(), "removing what a killed simulation left");
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
     }
 }
 
