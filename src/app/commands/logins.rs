@@ -12,7 +12,7 @@ pub enum Client {
     Add {
         /// The user name it connects with
         client: String,
-        /// gateway (a network server), device=<id>, crew=<id> or service
+        /// gateway (a network server), device=ID, crew=ID or service
         #[arg(long)]
         role: String,
         /// Log in with a certificate of this common name instead of a password
@@ -40,7 +40,7 @@ pub enum User {
     /// Make an account; its password is asked for, or read from the first line of standard input
     Add {
         account: String,
-        /// operator, crew, integrator, auditor or admin; operator=<area> for one area; may be given several times
+        /// operator, crew, integrator, auditor or admin; operator=AREA for one area; may be given several times
         #[arg(long, required = true)]
         role: Vec<String>,
     },

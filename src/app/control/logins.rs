@@ -148,7 +148,7 @@ fn client_role(text: &str) -> Result<ClientRole, Failure> {
         Some(("device", device)) => Ok(ClientRole::Device(DeviceId::new(name("device", device)?))),
         Some(("crew", crew)) => Ok(ClientRole::Crew(CrewId::new(name("crew", crew)?))),
         None | Some(_) => {
-            Err(Failure::refused(format!("the role \"{text}\" is not one of gateway, device=<id>, crew=<id>, service")))
+            Err(Failure::refused(format!("the role \"{text}\" is not one of gateway, device=ID, crew=ID, service")))
         }
     }
 }

@@ -45,7 +45,7 @@ pub enum Request {
     },
     ClientAdd {
         client: String,
-        /// `gateway`, `service`, `device=<id>` or `crew=<id>`.
+        /// `gateway`, `service`, `device=ID` or `crew=ID`.
         role: String,
         /// Log in with a certificate of this common name instead of a secret.
         certificate: Option<String>,
@@ -58,7 +58,7 @@ pub enum Request {
     },
     UserAdd {
         account: String,
-        /// `operator`, or `operator=<area>` for one area only.
+        /// `operator`, or `operator=AREA` for one area only.
         roles: Vec<String>,
         password: String,
     },
