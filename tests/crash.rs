@@ -118,8 +118,7 @@ impl Round {
         }
         let child = Child::start(&self.site, &[]);
         self.open(&child);
-        self.allow(2 * ALLOWANCE);
-        self.target.wait_for(self.target.acknowledged() + ALLOWANCE);
+        self.acknowledge(ALLOWANCE);
         self.target.drain();
         let sent: Vec<_> = senders.into_iter().map(|(style, sender)| (style, sender.join())).collect();
         if let Some(broker) = &self.broker {
@@ -175,8 +174,7 @@ impl Round {
             Kill::Under { acknowledged, then } => {
                 let child = Child::start(&self.site, &[]);
                 self.open(&child);
-                self.allow(acknowledged + ALLOWANCE);
-                self.target.wait_for(self.target.acknowledged() + acknowledged);
+                self.acknowledge(acknowledged);
                 std::thread::sleep(then);
                 self.close();
                 child.kill();
@@ -190,8 +188,7 @@ impl Round {
                     self.open(&child);
                 }
                 if listens && stopping {
-                    self.allow(2 * ALLOWANCE);
-                    self.target.wait_for(self.target.acknowledged() + ALLOWANCE);
+                    self.acknowledge(ALLOWANCE);
                     child.terminate();
                 }
                 let waited = stopwatch();
@@ -219,6 +216,13 @@ impl Round {
         if self.broker.is_some() {
             self.target.allow(messages);
         }
+    }
+
+    /// Waits until the devices hold so many more acknowledgements. Counted from before they may send: they are quick.
+    fn acknowledge(&self, messages: u64) {
+        let before = self.target.acknowledged();
+        self.allow(messages + ALLOWANCE);
+        self.target.wait_for(before + messages);
     }
 
     fn close(&self) {

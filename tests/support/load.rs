@@ -13,7 +13,7 @@ use rettidig::domain::ids::ContentHash;
 use rettidig::domain::reason::Verdict;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 /// Messages that a device may have on the way.
@@ -23,7 +23,7 @@ pub const WINDOW: usize = 40;
 #[derive(Clone, Default)]
 pub struct Target(Arc<(Mutex<State>, Condvar)>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct State {
     address: Option<SocketAddr>,
     /// Grows with every change of the address.
@@ -100,12 +100,15 @@ impl Target {
     }
 
     fn wait(&self, what: &str, is_so: impl Fn(&State) -> bool) {
-        let (_state, waited) = self.0.1.wait_timeout_while(self.state(), PATIENCE, |state| !is_so(state)).unwrap();
-        assert!(!waited.timed_out(), "waited in vain for {what}");
+        let waited = self.0.1.wait_timeout_while(self.state(), PATIENCE, |state| !is_so(state));
+        let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        let so_far = format!("{:?}", *state);
+        drop(state);
+        assert!(!waited.timed_out(), "waited in vain for {what}: {so_far}");
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.0.lock().unwrap()
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
