@@ -33,6 +33,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 enum Way {
     Endpoint,
     Broker,
+    /// Everybody is at the endpoint, and a broker is connected too.
+    EndpointBesideBroker,
 }
 
 /// 1 March 2026, noon UTC.
@@ -44,15 +46,19 @@ const LORA: &str = "0102030405060708";
 
 /// A site, and the broker if that is the way.
 struct Stage {
+    way: Way,
     site: Site,
     broker: Option<Mosquitto>,
 }
 
 impl Stage {
     fn new(way: Way) -> Self {
-        let broker = (way == Way::Broker).then(Mosquitto::start);
-        let site = broker.as_ref().map_or_else(Site::with_endpoint, |broker| Site::with_broker(broker.port()));
-        Self { site, broker }
+        let broker = (way != Way::Endpoint).then(Mosquitto::start);
+        let mut site = broker.as_ref().map_or_else(Site::with_endpoint, |broker| Site::with_broker(broker.port()));
+        if way == Way::EndpointBesideBroker {
+            site.set("ENDPOINT__LISTEN", "127.0.0.1:0");
+        }
+        Self { way, site, broker }
     }
 
     fn furnish(&mut self, at: Timestamp) {
@@ -79,15 +85,15 @@ impl Stage {
 
     fn address(&self, endpoint: Option<SocketAddr>) -> SocketAddr {
         match &self.broker {
-            Some(broker) => SocketAddr::from(([127, 0, 0, 1], broker.port())),
-            None => endpoint.expect("the endpoint listens"),
+            Some(broker) if self.way == Way::Broker => SocketAddr::from(([127, 0, 0, 1], broker.port())),
+            _ => endpoint.expect("the endpoint listens"),
         }
     }
 
     fn login(&self, name: &str) -> Login {
-        match self.broker {
-            Some(_) => Login { client_id: name.to_owned(), secret: None, clean: false },
-            None => self.site.login(name),
+        match self.way {
+            Way::Broker => Login { client_id: name.to_owned(), secret: None, clean: false },
+            Way::Endpoint | Way::EndpointBesideBroker => self.site.login(name),
         }
     }
 
@@ -408,6 +414,11 @@ fn wait_for_last(stage: &Stage, child: &Child) {
     last.send(&up("nobody"), b"{}".to_vec()).unwrap();
     last.acknowledged().unwrap();
     child.wait_for_metric("rettidig_quarantined_total{reason=\"unknown_device\"}", 1);
+}
+
+#[test]
+fn a_crew_that_was_away_gets_its_task_at_the_endpoint_though_a_broker_is_connected() {
+    a_crew_that_was_away_gets_its_task_when_it_comes_back(Way::EndpointBesideBroker);
 }
 
 macro_rules! over_both_ways {

@@ -1,10 +1,12 @@
 //! From settings to what the rooms are started with.
 
 use crate::config::{Broker, Settings};
-use crate::domain::ids::JournalId;
+use crate::dispatch::Channel;
+use crate::domain::ids::{CrewId, JournalId};
 use crate::domain::time::Span;
 use crate::{decode, dispatch, endpoint, intake};
 use smol_str::SmolStr;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Room for a packet's header above the payload's limit: a slightly larger payload is then quarantined with its
@@ -66,15 +68,35 @@ pub(super) fn intake(settings: &Settings, broker: &Broker) -> intake::Options {
     }
 }
 
-fn default_route(settings: &Settings) -> Vec<dispatch::Channel> {
-    let endpoint = (!settings.endpoint.listen.is_empty()).then_some(dispatch::Channel::Endpoint);
-    let brokers = settings.brokers.iter().map(|broker| dispatch::Channel::Broker(SmolStr::new(&broker.name)));
-    endpoint.into_iter().chain(brokers).collect()
+/// Every crew at our endpoint, or at the brokers when it is off. A broker's acknowledgement ends a delivery, so a crew
+/// is never reached both ways: the broker would end what the crew's own session still has to bring.
+fn default_route(settings: &Settings) -> Vec<Channel> {
+    if settings.endpoint.listen.is_empty() {
+        settings.brokers.iter().map(channel).collect()
+    } else {
+        vec![Channel::Endpoint]
+    }
+}
+
+/// Crews that a broker is named for.
+fn routes(settings: &Settings) -> BTreeMap<CrewId, Vec<Channel>> {
+    let mut routes: BTreeMap<CrewId, Vec<Channel>> = BTreeMap::new();
+    for broker in &settings.brokers {
+        for crew in &broker.crews {
+            routes.entry(CrewId::new(crew)).or_default().push(channel(broker));
+        }
+    }
+    routes
+}
+
+fn channel(broker: &Broker) -> Channel {
+    Channel::Broker(SmolStr::new(&broker.name))
 }
 
 pub(super) fn dispatch(settings: &Settings, journal: JournalId) -> dispatch::Options {
     dispatch::Options {
         default_route: default_route(settings),
+        routes: routes(settings),
         pending_max: settings.limits.deliveries_pending_max as usize,
         ..dispatch::Options::new(journal)
     }

@@ -49,6 +49,7 @@ fn broker(mut section: Section<'_>, folder: &Path) -> Option<Broker> {
     let client_id = section.optional("client_id").and_then(filled).unwrap_or_else(|| "rettidig".to_owned());
     let subscribe = section.required("subscribe", "subscribe = [\"application/+/device/+/event/up\"]");
     let subscribe = subscribe.map(|field| topics(&field)).unwrap_or_default();
+    let crews = section.optional("crews").map(|field| crews(&field)).unwrap_or_default();
     section.finish();
     Some(Broker {
         name: name?,
@@ -58,6 +59,7 @@ fn broker(mut section: Section<'_>, folder: &Path) -> Option<Broker> {
         password,
         client_id,
         subscribe,
+        crews,
         tls: tls.flatten(),
     })
 }
@@ -79,6 +81,20 @@ fn topics(field: &Field<'_>) -> Vec<String> {
         None
     };
     items.iter().filter_map(topic).collect()
+}
+
+fn crews(field: &Field<'_>) -> Vec<String> {
+    let items = field.items("a list of crews", "crews = [\"waste-1\"]");
+    if items.len() > knobs::CREWS_MAX {
+        field.fault(
+            format!("`crews` names {} crews", items.len()),
+            format!(
+                "at most {}; leave it out, and turn the endpoint off, to reach all through brokers",
+                knobs::CREWS_MAX
+            ),
+        );
+    }
+    items.iter().filter_map(|item| Some(item.filled_text(knobs::TEXT_BYTES_MAX)?.value.into_owned())).collect()
 }
 
 fn topic_filter(text: &str) -> bool {

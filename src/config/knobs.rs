@@ -30,6 +30,7 @@ pub(super) const PORT: Whole = Whole { default: 1883, min: 1, max: 65_535 };
 pub(super) const BROKERS_MAX: usize = 16;
 pub(super) const LISTEN_MAX: usize = 16;
 pub(super) const TOPICS_MAX: usize = 64;
+pub(super) const CREWS_MAX: usize = 1_000;
 /// Bytes of a name, host, topic or path.
 pub(super) const TEXT_BYTES_MAX: usize = 1_024;
 

@@ -87,6 +87,9 @@ pub struct Broker {
     /// Topic filters to read.
     #[schemars(length(min = 1, max = knobs::TOPICS_MAX))]
     pub subscribe: Vec<String>,
+    /// Crews whose tasks go out through this broker instead of through our own endpoint.
+    #[schemars(length(max = knobs::CREWS_MAX))]
+    pub crews: Vec<String>,
     pub tls: Option<BrokerTls>,
 }
 
