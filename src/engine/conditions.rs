@@ -8,9 +8,10 @@ use crate::domain::alarm::Cause;
 use crate::domain::decision::Fact;
 use crate::domain::event::{Deadline, DeadlineReason};
 use crate::domain::ids::{AlarmId, AssetId, AssetKind, DeviceId, RuleId};
-use crate::domain::observation::Observed;
+use crate::domain::observation::{Observation, Observed};
 use crate::domain::time::{Span, Timestamp};
 use crate::rules::{Evaluation, Inputs, Memory, Rule, RuleSet, Sample, Truth};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// One rule for one asset.
@@ -37,19 +38,47 @@ pub(super) struct Judged {
     device: Option<DeviceId>,
     observed_at: Option<Timestamp>,
     exercise: bool,
-    findings: Vec<(Arc<Rule>, Evaluation)>,
+    findings: Vec<Finding>,
 }
 
-/// What one message brought: which device, which slots, measured when.
+struct Finding {
+    rule: Arc<Rule>,
+    evaluation: Evaluation,
+    /// The message brought the newest of a value it depends on.
+    renewed: bool,
+}
+
+/// What one message brought, by slot.
 pub(super) struct Fresh<'a> {
     observed: &'a Observed,
-    slots: Vec<u16>,
+    /// Slots that now hold its values.
+    newest: Vec<u16>,
+    /// Values measured before what was known already.
+    late: Vec<(u16, Sample)>,
 }
 
 impl Fresh<'_> {
-    /// Whether the message brought a value that the rule's verdict depends on.
-    fn touches(&self, rule: &Rule) -> bool {
-        self.slots.iter().any(|slot| rule.reads().binary_search(slot).is_ok())
+    /// Whether the message brought the newest of a value that the rule's verdict depends on.
+    fn renews(&self, rule: &Rule) -> bool {
+        self.newest.iter().any(|slot| rule.reads().binary_search(slot).is_ok())
+    }
+
+    fn late_for<'s>(&'s self, rule: &'s Rule) -> impl Iterator<Item = &'s (u16, Sample)> {
+        self.late.iter().filter(|(slot, _)| rule.reads().binary_search(slot).is_ok())
+    }
+
+    /// The values a momentary rule is judged by: a press is a press, also when it arrives after a later one.
+    /// `None` when the message brought nothing the rule reads.
+    fn moment<'s>(&self, rule: &Rule, known: &'s [Option<Sample>]) -> Option<Cow<'s, [Option<Sample>]>> {
+        let mut late = self.late_for(rule).peekable();
+        if late.peek().is_none() {
+            return self.renews(rule).then_some(Cow::Borrowed(known));
+        }
+        let mut values = known.to_vec();
+        for (slot, sample) in late {
+            values[usize::from(*slot)] = Some(sample.clone());
+        }
+        Some(Cow::Owned(values))
     }
 }
 
@@ -62,21 +91,25 @@ impl Engine {
         let asset_id = device.device.asset.clone();
         let asset = self.inventory.assets.get_mut(&asset_id)?;
         let layout = self.rules.slots(&asset.asset.kind);
-        let mut slots = Vec::with_capacity(observed.observations.len());
+        let mut newest = Vec::with_capacity(observed.observations.len());
+        let mut late = Vec::new();
         for observation in &observed.observations {
             let Some(slot) = layout.slot(&observation.property) else { continue };
-            let sample = &mut asset.samples[usize::from(slot)];
-            if sample.as_ref().is_none_or(|known| known.observed_at <= observation.observed_at) {
-                *sample = Some(Sample {
-                    value: observation.value.clone(),
-                    observed_at: observation.observed_at,
-                    received_at: observed.received_at,
-                });
-                slots.push(slot);
+            let sample = Sample {
+                value: observation.value.clone(),
+                observed_at: measured_at(observed, observation),
+                received_at: observed.received_at,
+            };
+            let known = &mut asset.samples[usize::from(slot)];
+            if known.as_ref().is_none_or(|known| known.observed_at <= sample.observed_at) {
+                *known = Some(sample);
+                newest.push(slot);
+            } else {
+                late.push((slot, sample));
             }
         }
         self.watch_silence(&observed.device);
-        self.judge(now, &asset_id, Some(&Fresh { observed, slots }))
+        self.judge(now, &asset_id, Some(&Fresh { observed, newest, late }))
     }
 
     /// Evaluates every rule of the asset's kind and notes when waiting alone would change an answer.
@@ -88,10 +121,17 @@ impl Engine {
         let rules = self.rules.for_kind(&state.asset.kind);
         let mut findings = Vec::with_capacity(rules.len());
         for (rule, condition) in rules.iter().zip(&mut state.conditions) {
-            let mut evaluation = rule.evaluate(&inputs, &mut condition.memory);
-            if rule.momentary && !fresh.is_some_and(|fresh| fresh.touches(rule)) {
-                evaluation.when = Truth::False;
-            }
+            let evaluation = if rule.momentary {
+                let values = fresh.and_then(|fresh| fresh.moment(rule, &state.samples));
+                let samples = values.as_deref().unwrap_or(&state.samples);
+                let mut evaluation = rule.evaluate(&Inputs { samples, ..inputs }, &mut condition.memory);
+                if values.is_none() {
+                    evaluation.when = Truth::False;
+                }
+                evaluation
+            } else {
+                rule.evaluate(&inputs, &mut condition.memory)
+            };
             if condition.wake != evaluation.wake {
                 condition.wake = evaluation.wake;
                 if let Some((node, at)) = evaluation.wake {
@@ -99,13 +139,15 @@ impl Engine {
                     self.timers.set(Deadline { at, why });
                 }
             }
-            findings.push((Arc::clone(rule), evaluation));
+            let renewed = fresh.is_some_and(|fresh| fresh.renews(rule));
+            findings.push(Finding { rule: Arc::clone(rule), evaluation, renewed });
         }
         Some(Judged {
             asset: asset_id.clone(),
             device: fresh.map(|fresh| fresh.observed.device.clone()),
-            observed_at: fresh
-                .and_then(|fresh| fresh.observed.observations.iter().map(|observation| observation.observed_at).max()),
+            observed_at: fresh.and_then(|fresh| {
+                fresh.observed.observations.iter().map(|observation| measured_at(fresh.observed, observation)).max()
+            }),
             exercise: fresh.is_some_and(|fresh| fresh.observed.exercise),
             findings,
         })
@@ -120,12 +162,14 @@ impl Engine {
             event: draft.seq,
             exercise: judged.exercise,
         };
-        for (rule, evaluation) in judged.findings {
-            self.settle_rule(draft, &judged.asset, &rule, &evaluation, &cause);
+        for finding in judged.findings {
+            self.settle_rule(draft, &judged.asset, &finding, &cause);
         }
     }
 
-    fn settle_rule(&mut self, draft: &mut Draft, asset: &AssetId, rule: &Rule, evaluation: &Evaluation, cause: &Cause) {
+    fn settle_rule(&mut self, draft: &mut Draft, asset: &AssetId, finding: &Finding, cause: &Cause) {
+        let Finding { rule, evaluation, renewed } = finding;
+        let holds = evaluation.when == Truth::True && evaluation.unless != Truth::True;
         let Some(condition) = self.condition(&rule.id, asset) else { return };
         let alarm = condition.alarm.and_then(|id| self.alarms.get(&id));
         if let Some(alarm) = alarm.filter(|alarm| alarm.active) {
@@ -133,13 +177,15 @@ impl Engine {
                 Some(truth) => truth == Truth::True,
                 None => evaluation.when == Truth::False,
             };
+            let id = alarm.id;
             if normal {
-                self.return_to_normal(draft, alarm.id);
+                self.return_to_normal(draft, id);
+            } else if holds && *renewed {
+                self.ask_again(draft, id, rule, cause.observed_at);
             }
             return;
         }
         let delayed = condition.delay.is_some();
-        let holds = evaluation.when == Truth::True && evaluation.unless != Truth::True;
         let ended = evaluation.when == Truth::False || evaluation.unless == Truth::True;
         if holds && rule.on_delay == Span::ZERO {
             self.raise(draft, rule, asset, cause.clone());
@@ -185,6 +231,11 @@ impl Engine {
             self.timers.set(Deadline { at, why: DeadlineReason::Silent { device: device.clone() } });
         }
     }
+}
+
+/// When a value was measured, for us: a device whose clock is ahead does not outdate what comes after it.
+fn measured_at(observed: &Observed, observation: &Observation) -> Timestamp {
+    observation.observed_at.min(observed.received_at)
 }
 
 /// Where a rule stands among those of its kind: the place of its condition in every asset of that kind.
