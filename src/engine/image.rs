@@ -77,6 +77,7 @@ pub struct TaskImage {
     pub task: Task,
     pub asked: Vec<CrewId>,
     pub retry_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +123,7 @@ impl Engine {
             devices,
             alarms: self.alarms.values().cloned().collect(),
             last_alarm: self.last_alarm,
-            tasks: self.tasks.entries.values().map(TaskImage::from).collect(),
+            tasks: self.tasks.states().map(TaskImage::from).collect(),
             last_task: self.tasks.last,
             last_offered: self.tasks.last_offered.iter().map(|(crew, seq)| (crew.clone(), *seq)).collect(),
             deliveries: self.deliveries.iter().cloned().collect(),
@@ -233,7 +234,7 @@ impl Engine {
             self.timers.set(Deadline { at, why: DeadlineReason::RetryTask { task } });
         }
         let asked = image.asked.into_iter().collect();
-        self.tasks.entries.insert(task, TaskState { task: image.task, asked, retry_at: image.retry_at });
+        self.tasks.insert(TaskState { task: image.task, asked, retry_at: image.retry_at, ended_at: image.ended_at });
     }
 }
 
@@ -254,7 +255,8 @@ fn asset_image(state: &AssetState, rules: &RuleSet) -> AssetImage {
 
 impl From<&TaskState> for TaskImage {
     fn from(state: &TaskState) -> Self {
-        Self { task: state.task.clone(), asked: state.asked.iter().cloned().collect(), retry_at: state.retry_at }
+        let TaskState { task, asked, retry_at, ended_at } = state;
+        Self { task: task.clone(), asked: asked.iter().cloned().collect(), retry_at: *retry_at, ended_at: *ended_at }
     }
 }
 

@@ -10,15 +10,23 @@ use crate::domain::ids::{AlarmId, CrewId, DeliveryId, Seq, TaskId};
 use crate::domain::reason::{Refusal, Verdict};
 use crate::domain::task::{CancelReason, RejectReason, Task, TaskStage, TaskStatus};
 use crate::domain::time::{Span, Timestamp};
-use crate::rules::TaskTemplate;
+use crate::rules::{Rule, TaskTemplate};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a withdrawal or cancellation is worth telling.
 const NOTICE_KEPT_FOR: Span = Span::from_hours(12);
 
+/// After work that was reported done, values are not held against it for this long, or for the rule's `on_delay` where
+/// that is longer.
+const SETTLES_WITHIN: Span = Span::from_mins(1);
+/// And so many times longer for each further time that it did not help: 1 minute, 8, an hour, 8 hours.
+const AGAIN_LATER_BY: i64 = 8;
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tasks {
-    pub entries: BTreeMap<TaskId, TaskState>,
+    entries: BTreeMap<TaskId, TaskState>,
+    /// Every entry by its alarm.
+    by_alarm: BTreeSet<(AlarmId, TaskId)>,
     pub last: TaskId,
     /// When each crew was last asked: among equals, whoever has waited longest is asked first.
     pub last_offered: BTreeMap<CrewId, Seq>,
@@ -30,9 +38,27 @@ pub(super) struct TaskState {
     /// Crews that have said no or nothing in this round.
     pub asked: BTreeSet<CrewId>,
     pub retry_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
 }
 
 impl Tasks {
+    pub fn insert(&mut self, state: TaskState) {
+        let Task { id, alarm, .. } = state.task;
+        self.last = self.last.max(id);
+        self.by_alarm.insert((alarm, id));
+        self.entries.insert(id, state);
+    }
+
+    fn remove(&mut self, id: TaskId) {
+        if let Some(state) = self.entries.remove(&id) {
+            self.by_alarm.remove(&(state.task.alarm, id));
+        }
+    }
+
+    pub fn states(&self) -> impl Iterator<Item = &TaskState> {
+        self.entries.values()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Task> {
         self.entries.values().map(|state| &state.task)
     }
@@ -66,13 +92,28 @@ impl Tasks {
         self.of(alarm).filter(unverified).map(|task| task.id).collect()
     }
 
+    /// When the alarm's newest task was reported done, and how many were; `None` when it is open, or ended otherwise.
+    fn done(&self, alarm: AlarmId) -> Option<(Timestamp, u32)> {
+        let completed = |state: &&TaskState| state.task.status == TaskStatus::Completed;
+        let newest = self.states_of(alarm).next_back().filter(completed)?;
+        Some((newest.ended_at?, self.states_of(alarm).filter(completed).count() as u32))
+    }
+
     /// A closed alarm needs its ended tasks no longer; open ones stay until they end.
     pub fn forget_ended_about(&mut self, alarm: AlarmId) {
-        self.entries.retain(|_, state| state.task.alarm != alarm || !state.task.status.ended());
+        let ended: Vec<_> = self.of(alarm).filter(|task| task.status.ended()).map(|task| task.id).collect();
+        for id in ended {
+            self.remove(id);
+        }
     }
 
     fn of(&self, alarm: AlarmId) -> impl Iterator<Item = &Task> {
-        self.iter().filter(move |task| task.alarm == alarm)
+        self.states_of(alarm).map(|state| &state.task)
+    }
+
+    fn states_of(&self, alarm: AlarmId) -> impl DoubleEndedIterator<Item = &TaskState> {
+        let theirs = (alarm, TaskId(0))..=(alarm, TaskId(u64::MAX));
+        self.by_alarm.range(theirs).filter_map(|(_, id)| self.entries.get(id))
     }
 
     fn carried_by(&self, crew: &CrewId) -> usize {
@@ -87,6 +128,18 @@ impl Engine {
         let (kind, skill) = (template.kind.clone(), template.skill.clone());
         self.state(draft, Fact::TaskRequested { task, alarm, kind, skill });
         self.offer(draft, task);
+    }
+
+    /// The work was reported done and the condition was measured again after it: the work is asked for again. What
+    /// was measured before the work, or within its settling time, says nothing about it. Work that has not helped
+    /// several times is asked for ever more rarely: a sensor that is stuck must not send crews all day.
+    pub(super) fn ask_again(&mut self, draft: &mut Draft, alarm: AlarmId, rule: &Rule, measured_at: Timestamp) {
+        let (Some((done_at, rounds)), Some(template)) = (self.tasks.done(alarm), &rule.task) else { return };
+        let settles = rule.on_delay.max(SETTLES_WITHIN).as_micros();
+        let wait = settles.saturating_mul(AGAIN_LATER_BY.saturating_pow(rounds.saturating_sub(1)));
+        if measured_at.since(done_at) > Span::from_micros(wait) {
+            self.request(draft, alarm, template);
+        }
     }
 
     /// Offers the task to the next crew, or waits when nobody is left to ask.
@@ -256,9 +309,8 @@ impl Engine {
                     requested_at: draft.now,
                     exercise: cause.cause.exercise,
                 };
-                self.tasks.last = self.tasks.last.max(*task);
-                let state = TaskState { task: requested, asked: BTreeSet::new(), retry_at: None };
-                self.tasks.entries.insert(*task, state);
+                let asked = BTreeSet::new();
+                self.tasks.insert(TaskState { task: requested, asked, retry_at: None, ended_at: None });
             }
             Fact::TaskOffered { task, crew, expires_at, .. } => {
                 self.tasks.last_offered.insert(crew.clone(), draft.seq);
@@ -289,9 +341,11 @@ impl Engine {
                 state.task.offer_expires_at = None;
             }),
             Fact::TaskStage { task, stage } => self.change_task(*task, |state| state.reach(*stage)),
-            Fact::TaskCompleted { task } => self.change_task(*task, |state| state.end(TaskStatus::Completed)),
+            Fact::TaskCompleted { task } => {
+                self.change_task(*task, |state| state.end(TaskStatus::Completed, draft.now));
+            }
             Fact::TaskCancelled { task, .. } => {
-                self.change_task(*task, |state| state.end(TaskStatus::Cancelled));
+                self.change_task(*task, |state| state.end(TaskStatus::Cancelled, draft.now));
                 self.forget_if_orphaned(*task);
             }
             Fact::DelayStarted { .. }
@@ -317,7 +371,7 @@ impl Engine {
     fn forget_if_orphaned(&mut self, id: TaskId) {
         let orphaned = self.tasks.get(id).is_some_and(|task| !self.alarms.contains_key(&task.alarm));
         if orphaned {
-            self.tasks.entries.remove(&id);
+            self.tasks.remove(id);
         }
     }
 }
@@ -338,10 +392,11 @@ impl TaskState {
         }
     }
 
-    fn end(&mut self, status: TaskStatus) {
+    fn end(&mut self, status: TaskStatus, at: Timestamp) {
         self.task.status = status;
         self.task.stage = None;
         self.task.offer_expires_at = None;
         self.retry_at = None;
+        self.ended_at = Some(at);
     }
 }

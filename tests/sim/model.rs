@@ -63,6 +63,8 @@ pub struct Model {
     exposure_allowed: BTreeSet<String>,
     pub alarms: BTreeMap<Condition, Alarm>,
     pub tasks: BTreeMap<u64, Task>,
+    /// Ended tasks of open alarms; when they were done, if they were.
+    ended: BTreeMap<Condition, BTreeMap<u64, Option<Timestamp>>>,
     last_task: u64,
     last_alarm: u64,
     pub deliveries: BTreeMap<DeliveryId, (String, Notice, Timestamp)>,
@@ -99,6 +101,7 @@ impl Model {
             exposure_allowed: BTreeSet::new(),
             alarms: BTreeMap::new(),
             tasks: BTreeMap::new(),
+            ended: BTreeMap::new(),
             last_task: 0,
             last_alarm: 0,
             deliveries: BTreeMap::new(),
@@ -160,7 +163,7 @@ impl Model {
         match &sent.what {
             _ if sent.poison => assert_eq!(verdict, Verdict::Quarantined(QuarantineReason::Poison)),
             What::Garbage => assert_eq!(verdict, Verdict::Quarantined(QuarantineReason::Unparsable)),
-            What::Reply { crew, task, answer } => self.replied(crew, *task, *answer, verdict),
+            What::Reply { crew, task, answer } => self.replied(record.at, crew, *task, *answer, verdict),
             What::Value { asset, property, value, .. } => {
                 self.value(record, sent, (asset, property, *value));
             }
@@ -192,25 +195,29 @@ impl Model {
         if fresh {
             latest.insert(property, (value, sent.observed_at));
         }
-        self.judge(asset, record.at, fresh.then_some(property));
+        let measured = fresh.then_some((property, sent.observed_at.min(received)));
+        self.judge(asset, record.at, measured);
     }
 
-    fn judge(&mut self, asset: &str, at: Timestamp, fresh: Option<&str>) {
+    fn judge(&mut self, asset: &str, at: Timestamp, fresh: Option<(&str, Timestamp)>) {
+        let measured = |property| fresh.filter(|(of, _)| *of == property).map(|(_, at)| at);
         let silent = self.devices.get(asset).is_some_and(|device| device.silent);
         let Some(state) = self.assets.get_mut(asset) else { return };
         let latest = |property| state.latest.get(property).map(|(value, _)| *value);
         let (fill, tilt, press) = (latest("fill"), latest("tilt").map(|tilt| tilt > 0.0), latest("press"));
         if asset.starts_with("bed") {
             let pressed = state.pressed_long_enough(at, self.settings.held_for());
-            if fresh == Some("press") && press.is_some_and(|press| press >= 1.0) {
+            if measured("press").is_some() && press.is_some_and(|press| press >= 1.0) {
                 self.raise(asset, "help", at);
                 self.alarms.get_mut(&(asset.to_owned(), "help".to_owned())).unwrap().active = false;
             }
             self.holds(asset, "pressed", at, pressed == Some(true), pressed == Some(false));
+            self.still_holds(asset, "pressed", pressed == Some(true), measured("pressure"));
             return;
         }
         let above = fill.is_some_and(|fill| fill >= self.settings.threshold());
         self.holds(asset, "full", at, above && !silent, fill.is_some_and(|fill| fill <= 0.25));
+        self.still_holds(asset, "full", above && !silent, measured("fill"));
         if self.settings.has_quiet() {
             self.holds(asset, "quiet", at, silent, !silent);
         }
@@ -241,6 +248,20 @@ impl Model {
         }
     }
 
+    /// Work that was reported done did not help: it is wanted again, each time later than the time before.
+    fn still_holds(&mut self, asset: &str, rule: &str, holds: bool, measured: Option<Timestamp>) {
+        let condition = (asset.to_owned(), rule.to_owned());
+        let open = self.wanting.contains(&condition) || self.tasks.values().any(|task| task.condition == condition);
+        let Some(measured) = measured.filter(|_| holds && !open && self.is_active(asset, rule)) else { return };
+        let Some(ended) = self.ended.get(&condition) else { return };
+        let done = ended.values().flatten().count() as u32;
+        if let Some((_, Some(newest))) = ended.last_key_value()
+            && measured.since(*newest) > Span::from_secs(60 * 8_i64.pow(done - 1))
+        {
+            self.wanting.insert(condition);
+        }
+    }
+
     fn raise(&mut self, asset: &str, rule: &str, _at: Timestamp) {
         let condition = (asset.to_owned(), rule.to_owned());
         let alarm = self.alarms.entry(condition.clone()).or_insert_with(|| {
@@ -257,18 +278,28 @@ impl Model {
 
     fn normal(&mut self, condition: &Condition) {
         self.alarms.get_mut(condition).unwrap().active = false;
-        self.tasks.retain(|_, task| task.condition != *condition || task.taken);
+        let off = |task: &Task| task.condition == *condition && !task.taken;
+        let cancelled: Vec<_> = self.tasks.iter().filter(|(_, task)| off(task)).map(|(id, _)| *id).collect();
+        for id in cancelled {
+            self.end(id, None);
+        }
         self.close_if_settled(condition);
+    }
+
+    fn end(&mut self, id: u64, done_at: Option<Timestamp>) {
+        let task = self.tasks.remove(&id).unwrap();
+        self.ended.entry(task.condition).or_default().insert(id, done_at);
     }
 
     fn close_if_settled(&mut self, condition: &Condition) {
         let settled = self.alarms.get(condition).is_some_and(|alarm| !alarm.active && alarm.acknowledged);
         if settled && !self.tasks.values().any(|task| task.condition == *condition) {
             self.alarms.remove(condition);
+            self.ended.remove(condition);
         }
     }
 
-    fn replied(&mut self, crew: &str, id: u64, answer: Answer, verdict: Verdict) {
+    fn replied(&mut self, at: Timestamp, crew: &str, id: u64, answer: Answer, verdict: Verdict) {
         let Some(task) = self.tasks.get_mut(&id).filter(|task| task.crew.as_deref() == Some(crew)) else {
             // Done is done: saying so again is no fault.
             let harmless = verdict == Verdict::Accepted && answer == Answer::Completed && !self.tasks.contains_key(&id);
@@ -291,7 +322,7 @@ impl Model {
                 first
             }
             Answer::Completed => {
-                self.tasks.remove(&id);
+                self.end(id, Some(at));
                 true
             }
         };
@@ -402,6 +433,7 @@ impl Model {
                 self.assets.remove(asset.as_str());
                 self.alarms.retain(|(of, _), _| of != asset.as_str());
                 self.tasks.retain(|_, task| task.condition.0 != asset.as_str());
+                self.ended.retain(|(of, _), _| of != asset.as_str());
             }
             RegistryChange::RemoveDevice(device) => {
                 let asset = device.as_str().trim_end_matches("-sensor");
@@ -430,7 +462,10 @@ impl Model {
                     condition.clone()
                 })
             }
-            CommandKind::CancelTask(task) => self.tasks.remove(&task.0).map(|task| task.condition),
+            CommandKind::CancelTask(task) => {
+                let about = self.tasks.get(&task.0).map(|task| task.condition.clone());
+                about.inspect(|_| self.end(task.0, None))
+            }
         };
         match &done {
             Some(condition) => {

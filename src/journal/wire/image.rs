@@ -162,6 +162,8 @@ struct TaskState<'a> {
     asked: Vec<&'a str>,
     #[n(13)]
     retry_at: Option<i64>,
+    #[n(14)]
+    ended_at: Option<i64>,
 }
 
 #[derive(Encode, Decode)]
@@ -402,6 +404,7 @@ impl<'a> From<&'a engine::TaskImage> for TaskState<'a> {
             exercise: task.exercise,
             asked: image.asked.iter().map(CrewId::as_str).collect(),
             retry_at: image.retry_at.map(Timestamp::as_micros),
+            ended_at: image.ended_at.map(Timestamp::as_micros),
         }
     }
 }
@@ -423,7 +426,8 @@ impl From<TaskState<'_>> for engine::TaskImage {
             exercise: wire.exercise,
         };
         let asked = wire.asked.into_iter().map(Into::into).collect();
-        Self { task, asked, retry_at: wire.retry_at.map(Timestamp::from_micros) }
+        let at = |micros: Option<i64>| micros.map(Timestamp::from_micros);
+        Self { task, asked, retry_at: at(wire.retry_at), ended_at: at(wire.ended_at) }
     }
 }
 
