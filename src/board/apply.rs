@@ -215,6 +215,7 @@ impl<'a> Batch<'a> {
         let ended = open
             && self.task(at, id, |row| {
                 change(row);
+                row.task.stage = None;
                 row.task.offer_expires_at = None;
                 row.ended_at = Some(at);
             });

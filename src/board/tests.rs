@@ -126,7 +126,7 @@ fn a_task_lives_through_its_facts() {
     assert_eq!(board.view().counts.tasks_open, 1);
     let withdrawn = Fact::TaskCancelled { task, reason: CancelReason::SolvedBeforeArrival };
     apply(&board, &[decided(16, vec![withdrawn])]);
-    stands(TaskStatus::Cancelled, Some(TaskStage::EnRoute), true);
+    stands(TaskStatus::Cancelled, None, true);
     assert_eq!(board.view().counts.tasks_open, 0);
 }
 

@@ -49,7 +49,7 @@ async fn send(
     key: &IdempotencyKey,
     kind: CommandKind,
 ) -> Result<Json<Done>, Problem> {
-    let command = Command { id: key.command_of(&account.id), account: account.id.clone(), kind };
+    let command = Command { id: key.command_of(&account.id, &kind), account: account.id.clone(), kind };
     let answering = (console.ports.command)(command);
     let Ok(answered) = tokio::time::timeout(console.options.command_timeout, answering).await else {
         let detail = "the gateway has not answered in time; repeat with the same Idempotency-Key to learn the verdict";

@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::problem::Problem;
+use crate::domain::event::CommandKind;
 use crate::domain::ids::{AccountId, CommandId};
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
@@ -59,9 +60,14 @@ impl IdempotencyKey {
     const HEADER: &'static str = "idempotency-key";
     const LENGTH_MAX: usize = 64;
 
-    /// The command's id: two accounts may use the same key for different changes.
-    pub(super) fn command_of(&self, account: &AccountId) -> CommandId {
-        CommandId::new(format!("{account}:{}", self.0))
+    /// The command's id: a key stands for one change of one thing by one account. The same key for another change is
+    /// another command, never taken for a repetition.
+    pub(super) fn command_of(&self, account: &AccountId, kind: &CommandKind) -> CommandId {
+        let what = match kind {
+            CommandKind::AcknowledgeAlarm(alarm) => format!("acknowledge/{alarm}"),
+            CommandKind::CancelTask(task) => format!("cancel/{task}"),
+        };
+        CommandId::new(format!("{account}:{what}:{}", self.0))
     }
 }
 

@@ -383,11 +383,11 @@ async fn a_command_carries_its_key_and_answers_with_seq_and_verdict() {
     let done: Value = post("/api/v1/alarms/7/acknowledge", "a-1").await.json().await.unwrap();
     assert_eq!(done, json!({ "seq": 42, "verdict": "accepted" }));
     *house.verdict.lock().unwrap() = Ok(Verdict::Duplicate { of: Seq(40) });
-    let done: Value = post("/api/v1/tasks/8/cancel", "a-2").await.json().await.unwrap();
+    let done: Value = post("/api/v1/tasks/8/cancel", "a-1").await.json().await.unwrap();
     assert_eq!(done, json!({ "seq": 42, "verdict": "duplicate", "of": 40 }));
     let expected = [
-        ("anna:a-1", CommandKind::AcknowledgeAlarm(AlarmId(7))),
-        ("anna:a-2", CommandKind::CancelTask(crate::domain::ids::TaskId(8))),
+        ("anna:acknowledge/7:a-1", CommandKind::AcknowledgeAlarm(AlarmId(7))),
+        ("anna:cancel/8:a-1", CommandKind::CancelTask(crate::domain::ids::TaskId(8))),
     ]
     .map(|(id, kind)| Command { id: CommandId::new(id), account: AccountId::new("anna"), kind });
     assert_eq!(*house.commands.lock().unwrap(), expected);
