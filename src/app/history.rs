@@ -70,6 +70,7 @@ impl History {
                 (seal.seal)(person, plain).map(store::Sealed::Bytes).map_err(|error| error.to_string())
             }),
             durable,
+            tending: None,
         };
         let projector = Projector::new(Arc::clone(store), journal, ports);
         let progress = projector.progress();

@@ -92,7 +92,11 @@ impl From<StoreError> for Problem {
             StoreError::Cursor(_) => Self::bad_request(error.to_string()),
             StoreError::Open { .. }
             | StoreError::Migrate(_)
+            | StoreError::Newer { .. }
             | StoreError::Busy(_)
+            | StoreError::Away { .. }
+            | StoreError::Refused(_)
+            | StoreError::Unusable(_)
             | StoreError::Database(_)
             | StoreError::Unstorable { .. } => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "history could not be read");

@@ -2,7 +2,10 @@
 
 use super::projector::{Entry, Sealed};
 use super::rows;
-use super::{ObservationAsked, Page, PageAsked, Projected, Store, StoreError, StoredHead, StoredValue};
+use super::{
+    Bucket, ObservationAsked, Page, PageAsked, Projected, Retention, RollupAsked, Scope, Store, StoreError, StoredHead,
+    StoredValue, compare,
+};
 use crate::domain::alarm::{Cause, Priority};
 use crate::domain::asset::Device;
 use crate::domain::decision::{Decision, Fact, Seen};
@@ -11,7 +14,7 @@ use crate::domain::ids::{AlarmId, AssetId, ContentHash, DeliveryId, JournalId, P
 use crate::domain::observation::{Finite, Identity, Observation, Observed, Quality, Value};
 use crate::domain::reason::{QuarantineReason, Verdict};
 use crate::domain::task::{CancelReason, RejectReason, TaskStage};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 use crate::domain::uplink::Ingress;
 use std::collections::BTreeMap;
 
@@ -31,6 +34,11 @@ pub(super) fn holds(fresh: &dyn Fn() -> Box<dyn Store>) {
     an_alarm_goes_on_under_a_restored_journal(&*fresh());
     quarantine_keeps_its_particulars(&*fresh());
     bytes_about_a_person_stay_sealed(&*fresh());
+    every_number_and_text_comes_back(&*fresh());
+    hours_and_days_are_rolled_up(&*fresh());
+    roll_ups_do_not_depend_on_batches(&*fresh(), &*fresh());
+    what_is_old_enough_goes(&*fresh());
+    differences_are_found(&*fresh(), &*fresh());
     a_rebuild_gives_what_was_there(&*fresh(), &*fresh());
 }
 
@@ -317,6 +325,188 @@ fn bytes_about_a_person_stay_sealed(store: &dyn Store) {
     assert_eq!(rows[1].head, StoredHead::Sealed { person: PersonId::new("p-77"), sealed });
 }
 
+/// NaN and infinities cannot be made into a value at all; everything else comes back bit for bit, but for the sign of
+/// zero, which SQLite does not keep.
+fn every_number_and_text_comes_back(store: &dyn Store) {
+    assert!([f64::NAN, f64::INFINITY, f64::NEG_INFINITY].into_iter().all(|number| Finite::new(number).is_none()));
+    let numbers = [f64::MIN, f64::MAX, f64::MIN_POSITIVE, f64::from_bits(1), 0.1 + 0.2, 9_007_199_254_740_993.0];
+    let texts =
+        ["", " ", "null", "NULL", "\\N", "blåbær ☂ \u{1F6AE}", "\0", "\u{1a}0\u{1a}", "e\u{301}", "a\r\n\tb", "'\";--"];
+    let values: Vec<_> = numbers.map(number).into_iter().chain(texts.map(|text| Value::Text(text.into()))).collect();
+    let values = (0_i64..).zip(values).map(|(at, value)| ("fill", value, at)).collect();
+    let mut strange = quarantined(3, i64::MAX.cast_unsigned());
+    if let Event::Quarantined(message) = &mut strange.2 {
+        message.topic = "up/\0/\u{1a}".into();
+    }
+    project(store, &[placed(1, "dev\0", "bin-1"), observed(2, "dev\0", values), strange]);
+    let rows = store.observations(&fill(0, 99), &PageAsked::first(99)).unwrap().rows;
+    for (row, number) in rows.iter().zip(numbers) {
+        assert!(matches!(row.value, StoredValue::Number(kept) if kept.to_bits() == number.to_bits()), "{row:?}");
+    }
+    let kept: Vec<_> = rows[numbers.len()..].iter().map(|row| row.value.clone()).collect();
+    assert_eq!(kept, texts.map(|text| StoredValue::Text(text.to_owned())));
+    assert_eq!(rows[0].device.as_str(), "dev\0");
+    let quarantined = &store.quarantine(&PageAsked::first(9)).unwrap().rows[0];
+    assert_eq!((quarantined.topic.as_str(), quarantined.length), ("up/\0/\u{1a}", i64::MAX.cast_unsigned()));
+}
+
+const HOUR: i64 = 3_600_000_000;
+
+fn rolled_up(store: &dyn Store, bucket: Bucket, from: i64, until: i64, rows: usize) -> Vec<(i64, u64, f64, f64, f64)> {
+    let asked = RollupAsked {
+        asset: "bin-1".into(),
+        property: "fill".into(),
+        from: Timestamp::from_micros(from),
+        until: Timestamp::from_micros(until),
+        bucket,
+    };
+    let found = walk(rows, |page| store.rollups(&asked, page));
+    found.iter().map(|row| (row.start_at.as_micros() / HOUR, row.count, row.min, row.max, row.mean)).collect()
+}
+
+fn hours_and_days_are_rolled_up(store: &dyn Store) {
+    let values = [(-1, 7.0), (0, 1.0), (HOUR - 1, 4.0), (HOUR, 10.0), (25 * HOUR, -2.0), (49 * HOUR, 8.0)];
+    let numbers = values.map(|(at, value)| ("fill", number(value), at)).to_vec();
+    let others =
+        vec![("fill", Value::Boolean(true), 1), ("fill", Value::Text("9".into()), 1), ("mass", number(9.0), 1)];
+    let (mut drill, mut about) =
+        (observed(4, "dev-1", vec![("fill", number(99.0), 1)]), observed(5, "dev-1", Vec::new()));
+    if let Event::Observed(observed) = &mut drill.2 {
+        observed.exercise = true;
+    }
+    if let Event::Observed(observed) = &mut about.2 {
+        let rejected = |quality| Observation {
+            property: "fill".into(),
+            value: number(77.0),
+            unit: "%".into(),
+            quality,
+            observed_at: Timestamp::from_micros(1),
+        };
+        observed.observations = vec![rejected(Quality::RejectedCertain), rejected(Quality::RejectedProbable)];
+    }
+    let mut personal = observed(6, "dev-1", vec![("fill", number(66.0), 1)]);
+    personal.3.subject = Some(PersonId::new("p-77"));
+    let stray = observed(7, "stray", vec![("fill", number(55.0), 1)]);
+    project(store, &[placed(1, "dev-1", "bin-1"), observed(2, "dev-1", numbers), observed(3, "dev-1", others)]);
+    project(store, &[drill, about, personal, stray]);
+    for rows in [1, 2, 100] {
+        let hours = rolled_up(store, Bucket::Hour, -HOUR, 99 * HOUR, rows);
+        let expected = [(-1, 1, 7.0, 7.0, 7.0), (0, 2, 1.0, 4.0, 2.5), (1, 1, 10.0, 10.0, 10.0)];
+        assert_eq!(hours[..3], expected);
+        assert_eq!(hours[3..], [(25, 1, -2.0, -2.0, -2.0), (49, 1, 8.0, 8.0, 8.0)]);
+        let days = rolled_up(store, Bucket::Day, -24 * HOUR, 99 * HOUR, rows);
+        let expected = [(-24, 1, 7.0, 7.0, 7.0), (0, 3, 1.0, 10.0, 5.0), (24, 1, -2.0, -2.0, -2.0)];
+        assert_eq!((&days[..3], &days[3..]), (&expected[..], &[(48, 1, 8.0, 8.0, 8.0)][..]));
+    }
+    assert_eq!(rolled_up(store, Bucket::Hour, 1, HOUR + 1, 9).len(), 1, "a bucket counts when it starts in the range");
+    assert!(rolled_up(store, Bucket::Day, 1, 24 * HOUR, 9).is_empty());
+    assert!(rolled_up(store, Bucket::Hour, i64::MIN, i64::MAX, 9).len() == 5);
+}
+
+/// Addition of floating-point numbers depends on its order: one batch or many must give the same bits.
+fn roll_ups_do_not_depend_on_batches(many: &dyn Store, one: &dyn Store) {
+    let value = |n: u64| ("fill", number(0.1 * n as f64 + 1e9 / (n as f64 + 0.7)), (n % 3) as i64 * HOUR);
+    let entries: Vec<_> = [placed(1, "dev-1", "bin-1")]
+        .into_iter()
+        .chain((2..200).map(|n| observed(n, "dev-1", vec![value(n)])))
+        .collect();
+    entries.chunks(7).for_each(|chunk| project(many, chunk));
+    project(one, &entries);
+    let bits = |store: &dyn Store| {
+        let hours = rolled_up(store, Bucket::Hour, 0, 9 * HOUR, 9);
+        hours.into_iter().map(|(at, count, _, _, mean)| (at, count, mean.to_bits())).collect::<Vec<_>>()
+    };
+    assert_eq!(bits(many), bits(one));
+    assert_eq!(bits(one).len(), 3);
+}
+
+fn what_is_old_enough_goes(store: &dyn Store) {
+    let day = |day: i64| Timestamp::from_micros(1_700_000_000_000_000 + day * 24 * HOUR);
+    let moved = |mut entry: Entry, at: Timestamp| {
+        if let Event::Observed(observed) = &mut entry.2 {
+            for observation in &mut observed.observations {
+                observation.observed_at = at;
+            }
+        }
+        if let Event::Quarantined(message) = &mut entry.2 {
+            message.received_at = at;
+        }
+        entry.1 = at;
+        entry
+    };
+    let value = || vec![("fill", number(1.0), 0)];
+    let close = |alarm| vec![Fact::AlarmClosed { alarm: AlarmId(alarm) }];
+    let ancient = observed(2, "dev-1", vec![("fill", number(1.0), i64::MIN)]);
+    let entries = [
+        placed(1, "dev-1", "bin-1"),
+        ancient,
+        moved(observed(3, "dev-1", value()), day(-100)),
+        moved(quarantined(4, 1), day(-100)),
+        moved(entry(5, Event::Started, vec![raised(1), raised(2), raised(3)]), day(-1_000)),
+        moved(entry(6, Event::Started, close(1)), day(-999)),
+        moved(entry(7, Event::Started, close(2)), day(-1)),
+        moved(observed(8, "dev-1", value()), day(-1)),
+    ];
+    project(store, &entries);
+    let days = |days: i64| Span::from_hours(days * 24);
+    let retention = Retention { retain_for: days(62), summaries_for: days(400) };
+    store.tend(day(0), &retention).unwrap();
+    store.tend(day(0), &retention).unwrap();
+    let kept = store.observations(&fill(i64::MIN, i64::MAX), &PageAsked::first(9)).unwrap().rows;
+    assert_eq!(kept.iter().map(|row| row.observed_at).collect::<Vec<_>>(), [day(-1)]);
+    assert!(store.quarantine(&PageAsked::first(9)).unwrap().rows.is_empty());
+    let logged: Vec<_> = store.events(&PageAsked::first(9)).unwrap().rows.iter().map(|row| row.seq.0).collect();
+    assert_eq!(logged, [8, 7]);
+    let alarms: Vec<_> = store.alarms(&PageAsked::first(9)).unwrap().rows.iter().map(|row| row.alarm.0).collect();
+    assert_eq!(alarms, [3, 2], "an alarm that is open is never old");
+    assert_eq!(
+        rolled_up(store, Bucket::Hour, i64::MIN, i64::MAX, 9).len(),
+        2,
+        "roll-ups outlive what they are made of"
+    );
+    assert_eq!(store.checkpoint(JOURNAL).unwrap(), Some(Seq(8)));
+    // What comes late for a month that has gone is kept, and goes with the next look at a later month.
+    project(store, &[moved(observed(9, "dev-1", value()), day(-100))]);
+    store.tend(day(32), &retention).unwrap();
+    assert_eq!(store.observations(&fill(i64::MIN, i64::MAX), &PageAsked::first(9)).unwrap().rows.len(), 1);
+}
+
+fn scope(open: &super::Open<'_>, found: impl FnOnce(&Scope<'_>)) {
+    let retention = Retention { retain_for: Span::from_hours(1), summaries_for: Span::from_hours(1) };
+    let cutoff = retention.cutoff(Timestamp::from_micros(0));
+    found(&Scope { journal: JOURNAL, first: Seq(1), cutoff, other_journals: false, open });
+}
+
+fn opened(_: &PersonId, sealed: &[u8]) -> Option<Vec<u8>> {
+    Some(sealed.iter().map(|byte| byte ^ 0x5a).collect())
+}
+
+fn differences_are_found(live: &dyn Store, rebuilt: &dyn Store) {
+    let value = |value| vec![("fill", number(value), 5)];
+    let mut about = observed(3, "dev-1", value(41.5));
+    about.3.subject = Some(PersonId::new("p-77"));
+    let common = [placed(1, "dev-1", "bin-1"), entry(2, Event::Started, vec![raised(1)]), about];
+    project(live, &common);
+    project(live, &[observed(4, "dev-1", value(1.0)), observed(5, "dev-1", value(2.0))]);
+    project(rebuilt, &common);
+    project(rebuilt, &[observed(4, "dev-1", value(1.0 + f64::EPSILON)), observed(6, "dev-1", value(2.0))]);
+    scope(&opened, |scope| {
+        let found = compare(live, rebuilt, scope).unwrap();
+        let of = |table: &str| found.iter().find(|found| found.table == table).unwrap();
+        assert_eq!((of("alarm").differences, of("alarm").live, of("device").differences), (0, 1, 0));
+        assert_eq!((of("observation").live, of("observation").rebuilt, of("observation").differences), (3, 3, 3));
+        let told: Vec<_> = of("observation").shown.iter().map(|one| (one.row.as_str(), one.what.as_str())).collect();
+        let expected = [("seq 4, n 0", "value_number"), ("seq 5, n 0", "only live"), ("seq 6, n 0", "only rebuilt")];
+        assert_eq!(told, expected);
+        assert_eq!(of("rollup_hour").shown[0].what, "min");
+    });
+    let erased = |_: &PersonId, _: &[u8]| None;
+    scope(&erased, |scope| {
+        let found = compare(live, live, scope).unwrap();
+        assert_eq!(found.iter().map(|found| found.differences).sum::<u64>(), 0, "{found:?}");
+    });
+}
+
 fn a_rebuild_gives_what_was_there(live: &dyn Store, rebuilt: &dyn Store) {
     let entries = [
         placed(1, "dev-1", "bin-1"),
@@ -349,4 +539,9 @@ fn a_rebuild_gives_what_was_there(live: &dyn Store, rebuilt: &dyn Store) {
     };
     assert_eq!(told(live), told(rebuilt));
     assert!(told(live).contains("Number(2.0)"));
+    scope(&opened, |scope| {
+        let found = compare(live, rebuilt, scope).unwrap();
+        assert_eq!(found.iter().map(|found| found.differences + found.erased).sum::<u64>(), 0, "{found:?}");
+        assert_eq!(found.iter().map(|found| found.live).collect::<Vec<_>>(), [6, 1, 2, 1, 1, 0, 0, 2]);
+    });
 }

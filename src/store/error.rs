@@ -1,17 +1,34 @@
 //! Why a store could not do what it was asked, and whether asking again can help.
 
-/// A store's refusal.
+use std::error::Error;
+use tokio_postgres::error::SqlState;
+
+/// A store's refusal. No text of it holds a value or a password.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("open the store at \"{path}\"")]
     Open { path: String, source: rusqlite::Error },
     #[error("bring the store's tables up to date")]
     Migrate(#[source] Box<refinery::Error>),
+    #[error(
+        "the store's tables are version {found}, and this rettidig knows them up to version {known}: use the rettidig \
+         that made them, or an empty database"
+    )]
+    Newer { found: i32, known: i32 },
     /// Another process holds the database, or its disk is full or away for the moment.
     #[error("the store is busy or its disk does not take the write")]
     Busy(#[source] rusqlite::Error),
     #[error("query the store")]
     Database(#[source] rusqlite::Error),
+    /// PostgreSQL is not there, does not answer, has no connection to give or cannot take anything at present.
+    #[error("{place} does not answer the store: {reason}")]
+    Away { place: String, reason: String },
+    /// PostgreSQL has taken offence at the row itself.
+    #[error("PostgreSQL refuses the row: {0}")]
+    Refused(String),
+    /// It can never work with these settings.
+    #[error("the store cannot be used: {0}")]
+    Unusable(String),
     /// This entry can never be kept as it is.
     #[error("{what} {value} does not fit the store")]
     Unstorable { what: &'static str, value: String },
@@ -24,14 +41,45 @@ impl StoreError {
     #[must_use]
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Open { .. } | Self::Migrate(_) | Self::Busy(_) => true,
-            Self::Database(_) | Self::Unstorable { .. } | Self::Cursor(_) => false,
+            Self::Open { .. }
+            | Self::Migrate(_)
+            | Self::Newer { .. }
+            | Self::Busy(_)
+            | Self::Away { .. }
+            | Self::Unusable(_) => true,
+            Self::Database(_) | Self::Refused(_) | Self::Unstorable { .. } | Self::Cursor(_) => false,
         }
     }
 
     pub(super) fn open(path: &std::path::Path, source: rusqlite::Error) -> Self {
         Self::Open { path: path.display().to_string(), source }
     }
+
+    /// The row is at fault only when PostgreSQL complains about data, a constraint or a limit of one value;
+    /// everything else is the server's.
+    pub(super) fn postgres(place: &str, error: &tokio_postgres::Error) -> Self {
+        let of_the_row = |code: &SqlState| ["22", "23", "54"].iter().any(|class| code.code().starts_with(class));
+        let reason = told(error);
+        if error.code().is_some_and(of_the_row) {
+            Self::Refused(reason)
+        } else {
+            Self::Away { place: place.to_owned(), reason }
+        }
+    }
+}
+
+/// The server's own words and code, without the detail that quotes rows; or what happened on the way to it.
+fn told(error: &tokio_postgres::Error) -> String {
+    if let Some(fault) = error.as_db_error() {
+        return format!("{} ({})", fault.message(), fault.code().code());
+    }
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text = format!("{text}: {inner}");
+        source = inner.source();
+    }
+    text
 }
 
 impl From<rusqlite::Error> for StoreError {

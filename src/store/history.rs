@@ -29,6 +29,49 @@ pub struct ObservationAsked {
     pub until: Timestamp,
 }
 
+/// Roll-ups of the numbers of one property of one asset that start at `from` or later and before `until`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RollupAsked {
+    pub asset: AssetId,
+    pub property: PropertyName,
+    pub from: Timestamp,
+    pub until: Timestamp,
+    pub bucket: Bucket,
+}
+
+/// How long one roll-up is; both begin where UTC says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bucket {
+    Hour,
+    Day,
+}
+
+/// What numbers there were from `start_at` on for one bucket. Drills, rejected values and values about a person do not
+/// count.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rollup {
+    pub start_at: Timestamp,
+    pub count: u64,
+    pub min: f64,
+    pub max: f64,
+    pub mean: f64,
+}
+
+/// How a store is, for operators.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Name and version of the database.
+    pub database: String,
+    /// Version of its tables.
+    pub version: i32,
+    /// How far each journal has been projected, in the order in which they were first seen.
+    pub journals: Vec<(String, Seq)>,
+    pub set_aside: u64,
+    pub bytes: u64,
+    /// The months that have a partition of their own, rising; none where the database has no partitions.
+    pub months: Vec<String>,
+}
+
 /// A place in a list: the sort time and the identity of the last row seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {

@@ -7,25 +7,35 @@
 //! Start with [`Store`], the interface that every database implements, then `rows` (an entry becomes rows) and
 //! `projector` (follows the journal). `conformance` is the one suite that every implementation passes.
 
+mod compare;
 mod error;
 mod history;
+mod migrations;
+mod postgres;
 mod projector;
+mod retention;
+mod rollup;
 mod rows;
 mod sqlite;
+mod tables;
 
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod tests;
 
+pub use compare::{Compared, Difference, Open, Scope, compare};
 pub use error::StoreError;
 pub use history::{
-    AlarmLife, Cursor, LoggedEvent, ObservationAsked, Page, PageAsked, QuarantineKept, SetAside, StoredHead,
-    StoredObservation, StoredValue, TaskLife,
+    AlarmLife, Bucket, Cursor, LoggedEvent, ObservationAsked, Page, PageAsked, QuarantineKept, Rollup, RollupAsked,
+    SetAside, State, StoredHead, StoredObservation, StoredValue, TaskLife,
 };
-pub use projector::{Entry, Ports, Progress, Projector, Read, Seal, SealValue, Sealed};
+pub use postgres::{PostgresOptions, PostgresStore};
+pub use projector::{Entry, Failure, Ports, Progress, Projector, Read, Seal, SealValue, Sealed, Tending, rebuild};
+pub use retention::{Cutoff, Retention};
 pub use rows::{AlarmChange, ObservationRow, Projected, Row, TaskChange};
 pub use sqlite::SqliteStore;
+pub use tables::{Cell, Cells, TABLES, Table};
 
 use crate::domain::ids::{JournalId, Seq};
 use crate::domain::time::Timestamp;
@@ -65,4 +75,24 @@ pub trait Store: Send + Sync {
 
     /// Entries that were set aside, newest first.
     fn set_asides(&self, asked: &PageAsked) -> Result<Page<SetAside>, StoreError>;
+
+    /// Roll-ups of the numbers of one property of one asset, oldest first.
+    fn rollups(&self, asked: &RollupAsked, page: &PageAsked) -> Result<Page<Rollup>, StoreError>;
+
+    /// Makes room for the months ahead and forgets what is old enough, in small steps that nobody waits for. What could
+    /// not be done is done by the next call.
+    fn tend(&self, now: Timestamp, retention: &Retention) -> Result<(), StoreError>;
+
+    /// How it is, for operators.
+    fn state(&self) -> Result<State, StoreError>;
+
+    /// Rows of one table in the order of its key, after the row with this key, at most that many; of one journal where
+    /// the table has journals, and then without that column. For comparing two stores.
+    fn rows(
+        &self,
+        table: &'static Table,
+        journal: JournalId,
+        after: Option<&[Cell<'static>]>,
+        rows_max: usize,
+    ) -> Result<Vec<Cells>, StoreError>;
 }

@@ -5,11 +5,11 @@
 //! Start with [`Projector::run`].
 
 use super::rows::{self, Projected};
-use super::{Store, StoreError};
+use super::{Retention, Store, StoreError};
 use crate::domain::decision::Decision;
 use crate::domain::event::Event;
 use crate::domain::ids::{JournalId, PersonId, Seq};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 use crate::telemetry;
 use std::error::Error;
 use std::sync::Arc;
@@ -21,6 +21,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Entries projected in one transaction.
 const BATCH_MAX: usize = 8_192;
+/// Between two looks at the months ahead and at what is old enough to go.
+const TEND_EVERY: Span = Span::from_hours(1);
+const TEND_EVERY_AT_REST: Duration = Duration::from_secs(3_600);
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(30);
 
@@ -46,6 +49,14 @@ pub struct Ports {
     pub seal: Seal,
     /// The last durable seq; each change wakes the projector.
     pub durable: watch::Receiver<Seq>,
+    /// Without it nothing is ever forgotten.
+    pub tending: Option<Tending>,
+}
+
+/// When and how much history is forgotten.
+pub struct Tending {
+    pub retention: Retention,
+    pub now: Box<dyn Fn() -> Timestamp + Send>,
 }
 
 /// How far the store is, for health and metrics; cheap to ask at any time.
@@ -70,10 +81,13 @@ struct Worker {
     read: Read,
     seal: Seal,
     progress: Arc<Progress>,
+    tending: Option<Tending>,
+    tended_at: Option<Timestamp>,
 }
 
+/// Why history stands still for the moment.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+pub enum Failure {
     #[error("read the journal")]
     Read(#[source] Box<dyn Error + Send + Sync>),
     #[error("seal a value of entry {seq}: {reason}")]
@@ -106,8 +120,9 @@ impl Projector {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, journal: JournalId, ports: Ports) -> Self {
         let progress = Arc::new(Progress::default());
-        let worker = Worker { store, journal, read: ports.read, seal: ports.seal, progress: Arc::clone(&progress) };
-        Self { worker, durable: ports.durable, progress }
+        let Ports { read, seal, durable, tending } = ports;
+        let worker = Worker { store, journal, read, seal, progress: Arc::clone(&progress), tending, tended_at: None };
+        Self { worker, durable, progress }
     }
 
     #[must_use]
@@ -124,6 +139,9 @@ impl Projector {
             progress.durable.store(through.0, Ordering::Relaxed);
             let worked = spawn_blocking(move || {
                 let outcome = worker.catch_up(through);
+                if outcome.is_ok() {
+                    worker.tend();
+                }
                 (worker, outcome)
             })
             .await;
@@ -152,29 +170,68 @@ impl Projector {
             tokio::select! {
                 () = shutdown.cancelled() => {}
                 changed = durable.changed() => if changed.is_err() { return },
+                () = tokio::time::sleep(TEND_EVERY_AT_REST) => {}
             }
         }
     }
 }
 
+/// Projects a journal up to `through` into an empty store and tells `seen` how far it is; ends at the first failure.
+///
+/// # Errors
+/// When the journal or the store cannot be used; the store then holds a part, with its checkpoint.
+pub fn rebuild(
+    store: Arc<dyn Store>,
+    journal: JournalId,
+    read: Read,
+    seal: Seal,
+    through: Seq,
+    mut seen: impl FnMut(Seq),
+) -> Result<Arc<Progress>, Failure> {
+    let progress = Arc::new(Progress::default());
+    let mut worker =
+        Worker { store, journal, read, seal, progress: Arc::clone(&progress), tending: None, tended_at: None };
+    while let Some(kept) = worker.step(through)? {
+        seen(kept);
+    }
+    Ok(progress)
+}
+
 impl Worker {
     /// Projects everything up to `through`, batch by batch.
     fn catch_up(&mut self, through: Seq) -> Result<(), Failure> {
-        loop {
-            let kept = self.store.checkpoint(self.journal)?.unwrap_or_default();
-            self.progress.projected.store(kept.0, Ordering::Relaxed);
-            if kept >= through {
-                return Ok(());
-            }
-            let stopwatch = telemetry::stopwatch();
-            let mut entries = (self.read)(kept.next(), BATCH_MAX).map_err(Failure::Read)?;
-            entries.retain(|(seq, ..)| *seq <= through);
-            if entries.is_empty() {
-                return Ok(());
-            }
-            let projected = entries.iter().map(|entry| self.rows(entry)).collect::<Result<Vec<_>, _>>()?;
-            self.keep(&projected)?;
-            telemetry::store::projected(&stopwatch, projected.len());
+        while self.step(through)?.is_some() {}
+        Ok(())
+    }
+
+    /// Projects one batch; the last entry that is kept then, or none when there was nothing to do.
+    fn step(&mut self, through: Seq) -> Result<Option<Seq>, Failure> {
+        let kept = self.store.checkpoint(self.journal)?.unwrap_or_default();
+        self.progress.projected.store(kept.0, Ordering::Relaxed);
+        if kept >= through {
+            return Ok(None);
+        }
+        let stopwatch = telemetry::stopwatch();
+        let mut entries = (self.read)(kept.next(), BATCH_MAX).map_err(Failure::Read)?;
+        entries.retain(|(seq, ..)| *seq <= through);
+        let Some((last, ..)) = entries.last() else { return Ok(None) };
+        let last = *last;
+        let projected = entries.iter().map(|entry| self.rows(entry)).collect::<Result<Vec<_>, _>>()?;
+        self.keep(&projected)?;
+        telemetry::store::projected(&stopwatch, projected.len());
+        Ok(Some(last))
+    }
+
+    /// Looks after the months, now and then. What fails waits for the next time: history itself goes on.
+    fn tend(&mut self) {
+        let Some(tending) = &self.tending else { return };
+        let now = (tending.now)();
+        if self.tended_at.is_some_and(|last| now.since(last) < TEND_EVERY) {
+            return;
+        }
+        self.tended_at = Some(now);
+        if let Err(error) = self.store.tend(now, &tending.retention) {
+            tracing::warn!(error = &error as &dyn Error, "old history was not removed; the next time tries again");
         }
     }
 

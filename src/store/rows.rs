@@ -3,6 +3,7 @@
 //! Rows are numbered within their entry; with the journal and the seq that number is their identity, so projecting an
 //! entry again writes the same rows. The value of an observation about a person leaves this file sealed.
 
+use super::StoreError;
 use super::projector::{SealValue, Sealed};
 use crate::domain::alarm::Cause;
 use crate::domain::decision::{Decision, Fact, Seen};
@@ -308,5 +309,20 @@ fn verdict(verdict: &Verdict) -> SmolStr {
         Verdict::Redacted => SmolStr::new_static("redacted"),
         Verdict::Quarantined(reason) => SmolStr::from(format!("quarantined:{reason}")),
         Verdict::Refused(refusal) => format_args!("refused:{refusal}").to_smolstr(),
+    }
+}
+
+/// SQL has signed numbers only; what does not fit is a row that can never be kept.
+pub(super) fn number(what: &'static str, value: u64) -> Result<i64, StoreError> {
+    i64::try_from(value).map_err(|_| StoreError::Unstorable { what, value: value.to_string() })
+}
+
+pub(super) const fn quality(quality: Quality) -> i64 {
+    match quality {
+        Quality::Unchecked => 0,
+        Quality::RejectedCertain => 1,
+        Quality::RejectedProbable => 2,
+        Quality::Suspicious => 3,
+        Quality::Accepted => 4,
     }
 }

@@ -53,7 +53,7 @@ async fn follow(store: Arc<dyn Store>, journal: Vec<Entry>, mut failures: usize)
         }
         Ok(journal.iter().filter(|entry| entry.0 >= from).take(max).cloned().collect())
     });
-    let ports = Ports { read, seal: Arc::new(conformance::seal), durable: watching };
+    let ports = Ports { read, seal: Arc::new(conformance::seal), durable: watching, tending: None };
     let projector = Projector::new(Arc::clone(&store), JOURNAL, ports);
     let progress = projector.progress();
     let shutdown = CancellationToken::new();
@@ -152,6 +152,25 @@ impl Store for Flaky {
     }
     fn set_asides(&self, asked: &PageAsked) -> Result<Page<SetAside>, StoreError> {
         self.inner.set_asides(asked)
+    }
+    fn rollups(&self, asked: &RollupAsked, page: &PageAsked) -> Result<Page<Rollup>, StoreError> {
+        self.inner.rollups(asked, page)
+    }
+    fn tend(&self, now: Timestamp, retention: &Retention) -> Result<(), StoreError> {
+        self.fails()?;
+        self.inner.tend(now, retention)
+    }
+    fn state(&self) -> Result<State, StoreError> {
+        self.inner.state()
+    }
+    fn rows(
+        &self,
+        table: &'static Table,
+        journal: JournalId,
+        after: Option<&[Cell<'static>]>,
+        rows_max: usize,
+    ) -> Result<Vec<Cells>, StoreError> {
+        self.inner.rows(table, journal, after, rows_max)
     }
 }
 

@@ -7,9 +7,13 @@ mod read;
 mod write;
 
 use super::history::{
-    AlarmLife, LoggedEvent, ObservationAsked, Page, PageAsked, QuarantineKept, SetAside, StoredObservation, TaskLife,
+    AlarmLife, LoggedEvent, ObservationAsked, Page, PageAsked, QuarantineKept, Rollup, RollupAsked, SetAside, State,
+    StoredObservation, TaskLife,
 };
+use super::migrations::{self, known};
+use super::retention::{Cutoff, Retention};
 use super::rows::Projected;
+use super::tables::{Cell, Cells, TABLES, Table};
 use super::{Store, StoreError};
 use crate::domain::ids::{JournalId, Seq};
 use crate::domain::time::Timestamp;
@@ -17,10 +21,6 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-
-mod embedded {
-    refinery::embed_migrations!("src/store/migrations");
-}
 
 /// Idle read connections kept; more readers at once open their own for the moment.
 const READERS_MAX: usize = 4;
@@ -31,6 +31,8 @@ pub struct SqliteStore {
     path: PathBuf,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
+    /// What was forgotten last; the same needs no second look.
+    forgotten: Mutex<Option<Cutoff>>,
 }
 
 impl SqliteStore {
@@ -38,12 +40,9 @@ impl SqliteStore {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let mut writer = Connection::open(path).map_err(|error| StoreError::open(path, error))?;
         settings(&writer).map_err(|error| StoreError::open(path, error))?;
-        // In one transaction: refinery otherwise commits a migration before it notes that it has been applied.
-        embedded::migrations::runner()
-            .set_grouped(true)
-            .run(&mut writer)
-            .map_err(|error| StoreError::Migrate(Box::new(error)))?;
-        Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), readers: Mutex::new(Vec::new()) })
+        not_newer(&writer, path)?;
+        migrations::sqlite().run(&mut writer).map_err(|error| StoreError::Migrate(Box::new(error)))?;
+        Ok(Self::of(path, writer))
     }
 
     /// Opens a store that another process writes, to ask it only; what would change it fails.
@@ -58,7 +57,17 @@ impl SqliteStore {
             Ok(connection)
         };
         let writer = open().map_err(|error| StoreError::open(path, error))?;
-        Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), readers: Mutex::new(Vec::new()) })
+        not_newer(&writer, path)?;
+        Ok(Self::of(path, writer))
+    }
+
+    fn of(path: &Path, writer: Connection) -> Self {
+        Self {
+            path: path.to_owned(),
+            writer: Mutex::new(writer),
+            readers: Mutex::default(),
+            forgotten: Mutex::default(),
+        }
     }
 
     fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -97,6 +106,13 @@ fn settings(writer: &Connection) -> Result<(), rusqlite::Error> {
     writer.pragma_update(None, "synchronous", "normal")?;
     writer.set_prepared_statement_cache_capacity(64);
     Ok(())
+}
+
+/// Refuses tables that only a later program knows.
+fn not_newer(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let found = read::version(connection).map_err(|error| StoreError::open(path, error))?;
+    let known = known(&migrations::sqlite());
+    if found > known { Err(StoreError::Newer { found, known }) } else { Ok(()) }
 }
 
 impl Store for SqliteStore {
@@ -138,5 +154,43 @@ impl Store for SqliteStore {
 
     fn set_asides(&self, asked: &PageAsked) -> Result<Page<SetAside>, StoreError> {
         self.read(|reader| read::set_asides(reader, asked))
+    }
+
+    fn rollups(&self, asked: &RollupAsked, page: &PageAsked) -> Result<Page<Rollup>, StoreError> {
+        self.read(|reader| read::rollups(reader, asked, page))
+    }
+
+    fn tend(&self, now: Timestamp, retention: &Retention) -> Result<(), StoreError> {
+        let cutoff = retention.cutoff(now);
+        let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        if *forgotten == Some(cutoff) {
+            return Ok(());
+        }
+        for table in TABLES {
+            // Found beside the writer and removed in short transactions: nobody waits for a large clearing.
+            loop {
+                let old = self.read(|reader| read::old_rows(reader, table, &cutoff))?;
+                if old.is_empty() {
+                    break;
+                }
+                self.write(|transaction| write::forget(transaction, table, &old))?;
+            }
+        }
+        *forgotten = Some(cutoff);
+        Ok(())
+    }
+
+    fn state(&self) -> Result<State, StoreError> {
+        self.read(read::state)
+    }
+
+    fn rows(
+        &self,
+        table: &'static Table,
+        journal: JournalId,
+        after: Option<&[Cell<'static>]>,
+        rows_max: usize,
+    ) -> Result<Vec<Cells>, StoreError> {
+        self.read(|reader| read::rows(reader, table, journal, after, rows_max))
     }
 }

@@ -6,14 +6,20 @@ use crate::domain::ids::{AlarmId, AssetId, DeviceId, JournalId, PersonId, Proper
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::history::{
-    AlarmLife, Cursor, LoggedEvent, ObservationAsked, Page, PageAsked, QuarantineKept, SetAside, StoredHead,
-    StoredObservation, StoredValue, TaskLife,
+    AlarmLife, Cursor, LoggedEvent, ObservationAsked, Page, PageAsked, QuarantineKept, Rollup, RollupAsked, SetAside,
+    State, StoredHead, StoredObservation, StoredValue, TaskLife,
 };
+use crate::store::retention::Cutoff;
+use crate::store::rollup::{self, Hour};
+use crate::store::tables::{Cell, Cells, Kind, Old, Table};
 use rusqlite::types::{ToSql, Type};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 type Asked<T> = Result<Page<T>, StoreError>;
 type Got<T> = Result<T, rusqlite::Error>;
+
+/// Rows that one step of forgetting removes.
+const FORGET_AT_ONCE: usize = 10_000;
 
 pub(super) fn checkpoint(reader: &Connection, journal: JournalId) -> Result<Option<Seq>, StoreError> {
     let through = reader
@@ -159,6 +165,95 @@ pub(super) fn set_asides(reader: &Connection, asked: &PageAsked) -> Asked<SetAsi
     list.page(reader, asked, &[], |row| Ok(SetAside { seq: seq(row, 0)?, at: time(row, 1)?, reason: row.get(2)? }))
 }
 
+pub(super) fn rollups(reader: &Connection, asked: &RollupAsked, page: &PageAsked) -> Asked<Rollup> {
+    rollup::page(asked, page, |from, until, hours_max| {
+        let mut statement = reader.prepare_cached(
+            "SELECT start_at, count, min, max, sum FROM rollup_hour \
+             WHERE asset = ?1 AND property = ?2 AND start_at >= ?3 AND start_at < ?4 ORDER BY start_at LIMIT ?5",
+        )?;
+        let (asset, property) = (asked.asset.as_str(), asked.property.as_str());
+        let limit = i64::try_from(hours_max).unwrap_or(i64::MAX);
+        let hours = statement.query_map((asset, property, from, until, limit), |row| {
+            Ok((row.get(0)?, Hour { count: row.get(1)?, min: row.get(2)?, max: row.get(3)?, sum: row.get(4)? }))
+        })?;
+        Ok(hours.collect::<Got<Vec<_>>>()?)
+    })
+}
+
+/// The version of the tables; 0 when there are none.
+pub(super) fn version(reader: &Connection) -> Got<i32> {
+    let there = "SELECT count(*) FROM sqlite_master WHERE name = 'refinery_schema_history'";
+    if reader.query_row(there, [], |row| row.get::<_, i64>(0))? == 0 {
+        return Ok(0);
+    }
+    reader.query_row("SELECT COALESCE(max(version), 0) FROM refinery_schema_history", [], |row| row.get(0))
+}
+
+pub(super) fn state(reader: &Connection) -> Result<State, StoreError> {
+    let bytes = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
+    let mut journals = reader.prepare("SELECT id, projected_through FROM journal ORDER BY number")?;
+    let journals = journals.query_map([], |row| Ok((row.get(0)?, seq(row, 1)?)))?.collect::<Got<Vec<_>>>()?;
+    Ok(State {
+        database: format!("SQLite {}", rusqlite::version()),
+        version: version(reader)?,
+        journals,
+        set_aside: reader.query_row("SELECT count(*) FROM set_aside", [], |row| unsigned(row, 0))?,
+        bytes: reader.query_row(bytes, [], |row| unsigned(row, 0))?,
+        months: Vec::new(),
+    })
+}
+
+pub(super) fn rows(
+    reader: &Connection,
+    table: &Table,
+    journal: JournalId,
+    after: Option<&[Cell<'static>]>,
+    rows_max: usize,
+) -> Result<Vec<Cells>, StoreError> {
+    let journal = journal.to_string();
+    let mut wheres = Vec::new();
+    let mut values: Vec<&dyn ToSql> = Vec::new();
+    if table.of_journal {
+        wheres.push("journal = (SELECT number FROM journal WHERE id = ?)".to_owned());
+        values.push(&journal);
+    }
+    if let Some(after) = after {
+        wheres.push(format!("({}) > ({})", table.keys(), vec!["?"; after.len()].join(", ")));
+        values.extend(after.iter().map(|cell| cell as &dyn ToSql));
+    }
+    let wheres = if wheres.is_empty() { String::new() } else { format!("WHERE {}", wheres.join(" AND ")) };
+    let (columns, name, keys) = (table.selected(), table.name, table.keys());
+    let sql = format!("SELECT {columns} FROM {name} {wheres} ORDER BY {keys} LIMIT {rows_max}");
+    let mut statement = reader.prepare_cached(&sql)?;
+    let found = statement.query_map(values.as_slice(), |row| {
+        table.columns.iter().enumerate().map(|(at, (_, kind))| cell(row, at, *kind)).collect::<Got<Cells>>()
+    })?;
+    Ok(found.collect::<Got<Vec<_>>>()?)
+}
+
+/// Some of the rows of a table that are old enough to go.
+pub(super) fn old_rows(reader: &Connection, table: &Table, cutoff: &Cutoff) -> Result<Vec<i64>, StoreError> {
+    let (time, before) = match table.old {
+        Old::Never => return Ok(Vec::new()),
+        Old::Observed(time) => (time, cutoff.observed),
+        Old::Summarised(time) => (time, cutoff.summarised),
+    };
+    let sql = format!("SELECT rowid FROM {} WHERE {time} < ?1 LIMIT {FORGET_AT_ONCE}", table.name);
+    let mut statement = reader.prepare_cached(&sql)?;
+    let found = statement.query_map([before.as_micros()], |row| row.get(0))?;
+    Ok(found.collect::<Got<Vec<_>>>()?)
+}
+
+fn cell(row: &Row<'_>, at: usize, kind: Kind) -> Got<Cell<'static>> {
+    Ok(match kind {
+        Kind::Integer => row.get::<_, Option<i64>>(at)?.into(),
+        Kind::Real => row.get::<_, Option<f64>>(at)?.map_or(Cell::Null, Cell::Real),
+        Kind::Boolean => row.get::<_, Option<bool>>(at)?.into(),
+        Kind::Text => row.get::<_, Option<String>>(at)?.map_or(Cell::Null, |text| Cell::Text(text.into())),
+        Kind::Bytes => row.get::<_, Option<Vec<u8>>>(at)?.map_or(Cell::Null, |bytes| Cell::Bytes(bytes.into())),
+    })
+}
+
 /// One list and how it is ordered: by `time`, then by the row's identity.
 struct List {
     columns: &'static str,
@@ -220,6 +315,19 @@ fn of_asset(asked: &PageAsked) -> Vec<(&'static str, &dyn ToSql)> {
 impl ToSql for AssetId {
     fn to_sql(&self) -> Got<rusqlite::types::ToSqlOutput<'_>> {
         Ok(self.as_str().into())
+    }
+}
+
+impl ToSql for Cell<'_> {
+    fn to_sql(&self) -> Got<rusqlite::types::ToSqlOutput<'_>> {
+        match self {
+            Self::Null => rusqlite::types::Null.to_sql(),
+            Self::Integer(number) => Ok((*number).into()),
+            Self::Real(number) => Ok((*number).into()),
+            Self::Boolean(boolean) => Ok((*boolean).into()),
+            Self::Text(text) => Ok(text.as_ref().into()),
+            Self::Bytes(bytes) => Ok(bytes.as_ref().into()),
+        }
     }
 }
 

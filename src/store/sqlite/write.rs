@@ -4,13 +4,17 @@
 //! even where the checkpoint would not already skip it. Statements are cached by their text.
 
 use crate::domain::ids::{AlarmId, DeviceId, JournalId, PersonId, Seq, TaskId};
-use crate::domain::observation::{Quality, Value};
+use crate::domain::observation::Value;
 use crate::domain::task::TaskStage;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
+use crate::store::rollup::{Hour, Hours};
 use crate::store::rows::{AlarmChange, Head, ObservationRow, Projected, QuarantinedRow, Row, TaskChange};
+use crate::store::rows::{number, quality};
+use crate::store::tables::{TABLES, Table};
 use rusqlite::types::ToSql;
 use rusqlite::{OptionalExtension, Transaction, params};
+use std::collections::BTreeMap;
 
 type Written = Result<(), StoreError>;
 
@@ -26,6 +30,7 @@ struct Key {
 pub(super) fn project(transaction: &Transaction<'_>, journal: JournalId, entries: &[Projected]) -> Written {
     let (journal, checkpoint) = journal_number(transaction, journal)?;
     let mut through = checkpoint;
+    let mut hours = Hours::default();
     for entry in entries {
         let seq = number("seq", entry.seq.0)?;
         if seq <= through {
@@ -38,10 +43,11 @@ pub(super) fn project(transaction: &Transaction<'_>, journal: JournalId, entries
             params![journal, seq, at, entry.kind, entry.verdict.as_str()],
         )?;
         for (n, row) in (0_i64..).zip(&entry.rows) {
-            keep(transaction, Key { journal, seq, n, at }, row)?;
+            keep(transaction, Key { journal, seq, n, at }, row, &mut hours)?;
         }
         through = seq;
     }
+    roll_up(transaction, hours)?;
     move_checkpoint(transaction, journal, through)
 }
 
@@ -63,8 +69,41 @@ pub(super) fn set_aside(
 }
 
 pub(super) fn clear(transaction: &Transaction<'_>) -> Written {
-    for table in ["journal", "event_log", "device", "observation", "alarm", "task", "quarantine", "set_aside"] {
+    for table in TABLES.iter().map(|table| table.name).chain(["journal"]) {
         transaction.execute(&format!("DELETE FROM {table}"), [])?;
+    }
+    Ok(())
+}
+
+pub(super) fn forget(transaction: &Transaction<'_>, table: &Table, rows: &[i64]) -> Written {
+    let mut delete = transaction.prepare_cached(&format!("DELETE FROM {} WHERE rowid = ?1", table.name))?;
+    for row in rows {
+        delete.execute([row])?;
+    }
+    Ok(())
+}
+
+fn roll_up(transaction: &Transaction<'_>, hours: Hours) -> Written {
+    let mut held = BTreeMap::new();
+    let mut read = transaction.prepare_cached(
+        "SELECT count, min, max, sum FROM rollup_hour WHERE asset = ?1 AND property = ?2 AND start_at = ?3",
+    )?;
+    for key in hours.keys() {
+        let hour = read
+            .query_row(params![key.asset.as_str(), key.property.as_str(), key.start_at], |row| {
+                Ok(Hour { count: row.get(0)?, min: row.get(1)?, max: row.get(2)?, sum: row.get(3)? })
+            })
+            .optional()?;
+        held.extend(hour.map(|hour| (key.clone(), hour)));
+    }
+    for (key, Hour { count, min, max, sum }) in hours.onto(&held) {
+        run(
+            transaction,
+            "INSERT INTO rollup_hour (asset, property, start_at, count, min, max, sum) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (asset, property, start_at) \
+             DO UPDATE SET count = excluded.count, min = excluded.min, max = excluded.max, sum = excluded.sum",
+            params![key.asset.as_str(), key.property.as_str(), key.start_at, count, min, max, sum],
+        )?;
     }
     Ok(())
 }
@@ -90,9 +129,9 @@ fn move_checkpoint(transaction: &Transaction<'_>, journal: i64, through: i64) ->
     run(transaction, "UPDATE journal SET projected_through = ?2 WHERE number = ?1", params![journal, through])
 }
 
-fn keep(transaction: &Transaction<'_>, key: Key, row: &Row) -> Written {
+fn keep(transaction: &Transaction<'_>, key: Key, row: &Row, hours: &mut Hours) -> Written {
     match row {
-        Row::Observation(observation) => keep_observation(transaction, key, observation),
+        Row::Observation(observation) => keep_observation(transaction, key, observation, hours),
         Row::DevicePlaced { device, asset } => run(
             transaction,
             "INSERT INTO device (device, asset) VALUES (?1, ?2) \
@@ -170,7 +209,12 @@ fn keep_quarantined(transaction: &Transaction<'_>, key: Key, row: &QuarantinedRo
     )
 }
 
-fn keep_observation(transaction: &Transaction<'_>, key: Key, row: &ObservationRow) -> Written {
+fn keep_observation(transaction: &Transaction<'_>, key: Key, row: &ObservationRow, hours: &mut Hours) -> Written {
+    let asset: Option<String> = transaction
+        .prepare_cached("SELECT asset FROM device WHERE device = ?1")?
+        .query_row([row.device.as_str()], |row| row.get(0))
+        .optional()?;
+    hours.add(asset.as_deref(), row);
     let (mut as_number, mut as_boolean, mut as_text) = (None, None, None);
     match &row.value {
         Some(Value::Number(value)) => as_number = Some(value.get()),
@@ -182,13 +226,13 @@ fn keep_observation(transaction: &Transaction<'_>, key: Key, row: &ObservationRo
         transaction,
         "INSERT INTO observation (journal, seq, n, device, asset, property, observed_at, received_at, quality, unit, \
          value_number, value_boolean, value_text, person, sealed, exercise) \
-         VALUES (?1, ?2, ?3, ?4, (SELECT asset FROM device WHERE device = ?4), ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, \
-         ?13, ?14, ?15) ON CONFLICT DO NOTHING",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT DO NOTHING",
         params![
             key.journal,
             key.seq,
             key.n,
             row.device.as_str(),
+            asset,
             row.property.as_str(),
             row.observed_at.as_micros(),
             row.received_at.as_micros(),
@@ -274,19 +318,4 @@ fn change_task(transaction: &Transaction<'_>, at: i64, task: TaskId, change: &Ta
 fn run(transaction: &Transaction<'_>, sql: &str, values: &[&dyn ToSql]) -> Written {
     transaction.prepare_cached(sql)?.execute(values)?;
     Ok(())
-}
-
-/// SQL has signed numbers only; what does not fit is a row that can never be kept.
-fn number(what: &'static str, value: u64) -> Result<i64, StoreError> {
-    i64::try_from(value).map_err(|_| StoreError::Unstorable { what, value: value.to_string() })
-}
-
-const fn quality(quality: Quality) -> i64 {
-    match quality {
-        Quality::Unchecked => 0,
-        Quality::RejectedCertain => 1,
-        Quality::RejectedProbable => 2,
-        Quality::Suspicious => 3,
-        Quality::Accepted => 4,
-    }
 }

@@ -1,0 +1,351 @@
+//! A batch of entries in one transaction with its checkpoint: COPY BINARY into temporary tables, then INSERT … SELECT.
+//!
+//! The row of the journal is locked first, so that two programs never project the same entries at once. What has been
+//! kept already is skipped by the checkpoint, and by `ON CONFLICT` where a checkpoint would not know.
+
+use super::cells::column_type;
+use super::connect::{Connection, Link};
+use super::lives::{Key, Lives};
+use super::months;
+use crate::domain::ids::{DeviceId, JournalId, PersonId, Seq};
+use crate::domain::observation::Value;
+use crate::domain::time::Timestamp;
+use crate::store::StoreError;
+use crate::store::retention::Month;
+use crate::store::rollup::{Hour, HourKey, Hours};
+use crate::store::rows::{Head, ObservationRow, Projected, QuarantinedRow, Row, number, quality};
+use crate::store::tables::{
+    ALARM, Cell, DEVICE, EVENT_LOG, Kind, OBSERVATION, QUARANTINE, ROLLUP_HOUR, SET_ASIDE, TABLES, TASK, Table,
+};
+use smol_str::SmolStr;
+use std::collections::{BTreeMap, BTreeSet};
+use tokio_postgres::Transaction;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::types::ToSql;
+
+type Written = Result<(), StoreError>;
+type Rows<'a> = Vec<Vec<Cell<'a>>>;
+
+pub(super) async fn project(link: &Link, journal: JournalId, entries: &[Projected]) -> Written {
+    let mut made = link.months.lock().await;
+    let mut connection = link.connection().await?;
+    let wanted = entries.iter().flat_map(|entry| &entry.rows).filter_map(month).collect();
+    months::make(link, &mut connection, &mut made, &wanted).await?;
+    let done = keep(link, &mut connection, journal, entries).await;
+    if done.is_ok() {
+        connection.good();
+    } else {
+        // Whatever it was: the months are looked up again.
+        *made = None;
+    }
+    done
+}
+
+fn month(row: &Row) -> Option<Month> {
+    match row {
+        Row::Observation(observation) => Month::of(observation.observed_at),
+        Row::DevicePlaced { .. }
+        | Row::DeviceRemoved { .. }
+        | Row::AlarmRaised { .. }
+        | Row::Alarm(..)
+        | Row::TaskRequested { .. }
+        | Row::Task(..)
+        | Row::Quarantined(_) => None,
+    }
+}
+
+async fn keep(link: &Link, connection: &mut Connection, journal: JournalId, entries: &[Projected]) -> Written {
+    let fault = |error| link.fault(&error);
+    let transaction = connection.transaction().await.map_err(fault)?;
+    fill(link, &transaction, journal, entries).await?;
+    transaction.commit().await.map_err(fault)
+}
+
+async fn fill(link: &Link, transaction: &Transaction<'_>, journal: JournalId, entries: &[Projected]) -> Written {
+    let fault = |error| link.fault(&error);
+    let (journal, checkpoint) = journal_number(link, transaction, journal).await?;
+    let mut fresh = Vec::with_capacity(entries.len());
+    let mut through = checkpoint;
+    for entry in entries {
+        let seq = number("seq", entry.seq.0)?;
+        if seq > through {
+            through = seq;
+            fresh.push(entry);
+        }
+    }
+    let mut batch = Batch {
+        devices: placed(transaction, &fresh).await.map_err(fault)?,
+        lives: Lives::read(transaction, &fresh).await.map_err(fault)?,
+        ..Batch::default()
+    };
+    for entry in fresh {
+        batch.take(journal, entry)?;
+    }
+    batch.write(transaction, link).await?;
+    let sql = "UPDATE journal SET projected_through = $2 WHERE number = $1";
+    transaction.execute(sql, &[&journal, &through]).await.map_err(fault)?;
+    Ok(())
+}
+
+/// The short number of a journal in this store, given on first sight, and how far it has been projected; locked until
+/// the transaction ends.
+async fn journal_number(
+    link: &Link,
+    transaction: &Transaction<'_>,
+    journal: JournalId,
+) -> Result<(i64, i64), StoreError> {
+    let fault = |error| link.fault(&error);
+    let id = journal.to_string();
+    let known = "SELECT number, projected_through FROM journal WHERE id = $1 FOR UPDATE";
+    if let Some(row) = transaction.query_opt(known, &[&id]).await.map_err(fault)? {
+        return Ok((row.get(0), row.get(1)));
+    }
+    // Somebody else may give the same number at the same moment; then only one of the two is kept.
+    let add = "INSERT INTO journal (number, id, projected_through) SELECT COALESCE(max(number), 0) + 1, $1, 0 \
+               FROM journal ON CONFLICT DO NOTHING RETURNING number";
+    let row = transaction.query_opt(add, &[&id]).await.map_err(fault)?;
+    row.map(|row| (row.get(0), 0)).ok_or_else(|| link.away("another program began the same journal"))
+}
+
+pub(super) async fn set_aside(link: &Link, journal: JournalId, seq: Seq, at: Timestamp, reason: &str) -> Written {
+    let fault = |error| link.fault(&error);
+    let mut connection = link.connection().await?;
+    let transaction = connection.transaction().await.map_err(fault)?;
+    let (journal, checkpoint) = journal_number(link, &transaction, journal).await?;
+    let seq = number("seq", seq.0)?;
+    let row = vec![vec![journal.into(), seq.into(), at.as_micros().into(), reason.into()]];
+    copy(&transaction, &SET_ASIDE, &row, "ON CONFLICT DO NOTHING").await.map_err(fault)?;
+    let sql = "UPDATE journal SET projected_through = $2 WHERE number = $1";
+    transaction.execute(sql, &[&journal, &seq.max(checkpoint)]).await.map_err(fault)?;
+    transaction.commit().await.map_err(fault)?;
+    connection.good();
+    Ok(())
+}
+
+pub(super) async fn clear(link: &Link) -> Written {
+    let connection = link.connection().await?;
+    let tables: Vec<_> = TABLES.iter().map(|table| table.name).chain(["journal"]).collect();
+    let sql = format!("TRUNCATE {}", tables.join(", "));
+    connection.batch_execute(&sql).await.map_err(|error| link.fault(&error))?;
+    connection.good();
+    Ok(())
+}
+
+/// Where the devices of these entries stand before the first of them.
+async fn placed(
+    transaction: &Transaction<'_>,
+    entries: &[&Projected],
+) -> Result<BTreeMap<SmolStr, Option<SmolStr>>, tokio_postgres::Error> {
+    let mut devices = BTreeSet::new();
+    for row in entries.iter().flat_map(|entry| &entry.rows) {
+        if let Row::Observation(observation) = row {
+            devices.insert(observation.device.as_str());
+        }
+    }
+    if devices.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let devices: Vec<Cell<'_>> = devices.into_iter().map(Cell::from).collect();
+    let sql = "SELECT device, asset FROM device WHERE device = ANY($1)";
+    let rows = transaction.query(sql, &[&devices]).await?;
+    let pair = |row: &tokio_postgres::Row| {
+        let text = |at| super::cells::told(row.get(at)).into();
+        (text(0), Some(text(1)))
+    };
+    Ok(rows.iter().map(pair).collect())
+}
+
+/// The rows of one batch, by table.
+#[derive(Default)]
+struct Batch<'a> {
+    /// Where each device stands, as far as it is known; none when it stands nowhere.
+    devices: BTreeMap<SmolStr, Option<SmolStr>>,
+    moved: BTreeSet<SmolStr>,
+    lives: Lives,
+    hours: Hours,
+    events: Rows<'a>,
+    observations: Rows<'a>,
+    quarantined: Rows<'a>,
+}
+
+impl<'a> Batch<'a> {
+    fn take(&mut self, journal: i64, entry: &'a Projected) -> Written {
+        let (seq, at) = (number("seq", entry.seq.0)?, entry.at.as_micros());
+        self.events.push(vec![journal.into(), seq.into(), at.into(), entry.kind.into(), entry.verdict.as_str().into()]);
+        for (n, row) in (0_i64..).zip(&entry.rows) {
+            let key = Key { journal, seq, n, at };
+            match row {
+                Row::Observation(observation) => self.observation(key, observation),
+                Row::DevicePlaced { device, asset } => {
+                    self.devices.insert(device.as_str().into(), Some(asset.as_str().into()));
+                    self.moved.insert(device.as_str().into());
+                }
+                Row::DeviceRemoved { device } => {
+                    self.devices.insert(device.as_str().into(), None);
+                    self.moved.insert(device.as_str().into());
+                }
+                Row::Quarantined(row) => self.quarantined.push(quarantined(key, row)?),
+                Row::AlarmRaised { .. } | Row::Alarm(..) | Row::TaskRequested { .. } | Row::Task(..) => {
+                    self.lives.take(key, row)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn observation(&mut self, key: Key, row: &'a ObservationRow) {
+        let asset = self.devices.get(row.device.as_str()).cloned().flatten();
+        self.hours.add(asset.as_deref(), row);
+        let (mut as_number, mut as_boolean, mut as_text) = (Cell::Null, Cell::Null, Cell::Null);
+        match &row.value {
+            Some(Value::Number(value)) => as_number = Cell::Real(value.get()),
+            Some(Value::Boolean(value)) => as_boolean = Cell::Boolean(*value),
+            Some(Value::Text(value)) => as_text = value.as_str().into(),
+            None => {}
+        }
+        self.observations.push(vec![
+            key.journal.into(),
+            key.seq.into(),
+            key.n.into(),
+            row.device.as_str().into(),
+            asset.map_or(Cell::Null, |asset| Cell::Text(String::from(asset).into())),
+            row.property.as_str().into(),
+            row.observed_at.as_micros().into(),
+            row.received_at.as_micros().into(),
+            quality(row.quality).into(),
+            row.unit.as_str().into(),
+            as_number,
+            as_boolean,
+            as_text,
+            row.person.as_ref().map(PersonId::as_str).into(),
+            row.sealed.as_deref().into(),
+            row.exercise.into(),
+        ]);
+    }
+
+    async fn write(mut self, transaction: &Transaction<'_>, link: &Link) -> Written {
+        let fault = |error| link.fault(&error);
+        let once = "ON CONFLICT DO NOTHING";
+        copy(transaction, &EVENT_LOG, &self.events, once).await.map_err(fault)?;
+        copy(transaction, &OBSERVATION, &self.observations, once).await.map_err(fault)?;
+        copy(transaction, &QUARANTINE, &self.quarantined, once).await.map_err(fault)?;
+        let (alarms, tasks) = std::mem::take(&mut self.lives).changed();
+        copy(transaction, &ALARM, &alarms, &replacing(&ALARM)).await.map_err(fault)?;
+        copy(transaction, &TASK, &tasks, &replacing(&TASK)).await.map_err(fault)?;
+        let hours = std::mem::take(&mut self.hours);
+        let held = held_hours(transaction, &hours).await.map_err(fault)?;
+        let hours: Rows<'_> = hours.onto(&held).into_iter().map(hour_row).collect();
+        copy(transaction, &ROLLUP_HOUR, &hours, &replacing(&ROLLUP_HOUR)).await.map_err(fault)?;
+        let (placed, removed): (Vec<_>, Vec<_>) = self.moved.iter().partition(|device| self.stands(device).is_some());
+        let removed: Vec<Cell<'_>> = removed.into_iter().map(|device| device.as_str().into()).collect();
+        let delete = "DELETE FROM device WHERE device = ANY($1)";
+        transaction.execute(delete, &[&removed]).await.map_err(fault)?;
+        let placed: Rows<'_> =
+            placed.into_iter().map(|device| vec![device.as_str().into(), self.stands(device).into()]).collect();
+        copy(transaction, &DEVICE, &placed, &replacing(&DEVICE)).await.map_err(fault)
+    }
+
+    fn stands(&self, device: &str) -> Option<&str> {
+        self.devices.get(device)?.as_deref()
+    }
+}
+
+fn quarantined<'a>(key: Key, row: &'a QuarantinedRow) -> Result<Vec<Cell<'a>>, StoreError> {
+    let (open, person, sealed) = match &row.head {
+        Head::Open(bytes) => (Some(bytes.as_ref()), None, None),
+        Head::Personal { person, sealed } => (None, Some(person.as_str()), sealed.as_deref()),
+    };
+    Ok(vec![
+        key.journal.into(),
+        key.seq.into(),
+        key.n.into(),
+        row.reason.as_str().into(),
+        row.detail.as_str().into(),
+        row.topic.as_str().into(),
+        row.device.as_ref().map(DeviceId::as_str).into(),
+        row.received_at.as_micros().into(),
+        open.into(),
+        number("length", row.length)?.into(),
+        person.into(),
+        sealed.into(),
+    ])
+}
+
+fn hour_row((key, hour): (HourKey, Hour)) -> Vec<Cell<'static>> {
+    let text = |text: SmolStr| Cell::Text(String::from(text).into());
+    let Hour { count, min, max, sum } = hour;
+    vec![
+        text(key.asset),
+        text(key.property),
+        key.start_at.into(),
+        count.into(),
+        Cell::Real(min),
+        Cell::Real(max),
+        Cell::Real(sum),
+    ]
+}
+
+async fn held_hours(
+    transaction: &Transaction<'_>,
+    hours: &Hours,
+) -> Result<BTreeMap<HourKey, Hour>, tokio_postgres::Error> {
+    let (mut assets, mut properties, mut starts) = (Vec::new(), Vec::new(), Vec::new());
+    for key in hours.keys() {
+        assets.push(Cell::from(key.asset.as_str()));
+        properties.push(Cell::from(key.property.as_str()));
+        starts.push(key.start_at);
+    }
+    if starts.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let sql = "SELECT asset, property, start_at, count, min, max, sum FROM rollup_hour JOIN \
+               unnest($1::text[], $2::text[], $3::bigint[]) AS wanted (asset, property, start_at) \
+               USING (asset, property, start_at)";
+    let rows = transaction.query(sql, &[&assets, &properties, &starts]).await?;
+    let hour = |row: &tokio_postgres::Row| {
+        let text = |at| super::cells::told(row.get(at)).into();
+        let key = HourKey { asset: text(0), property: text(1), start_at: row.get(2) };
+        (key, Hour { count: row.get(3), min: row.get(4), max: row.get(5), sum: row.get(6) })
+    };
+    Ok(rows.iter().map(hour).collect())
+}
+
+/// For rows that are written again as they are by then.
+fn replacing(table: &Table) -> String {
+    let journal = if table.of_journal { "journal, " } else { "" };
+    let others = &table.columns[table.key..];
+    let set: Vec<_> = others.iter().map(|(name, _)| format!("{name} = excluded.{name}")).collect();
+    format!("ON CONFLICT ({journal}{}) DO UPDATE SET {}", table.keys(), set.join(", "))
+}
+
+/// Copies rows into a temporary table of the same form and inserts them from there.
+async fn copy(
+    transaction: &Transaction<'_>,
+    table: &Table,
+    rows: &[Vec<Cell<'_>>],
+    on_conflict: &str,
+) -> Result<(), tokio_postgres::Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let name = table.name;
+    let journal = table.of_journal.then_some(("journal", Kind::Integer));
+    let columns: Vec<_> = journal.iter().chain(table.columns).copied().collect();
+    let names = columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    transaction
+        .batch_execute(&format!(
+            "CREATE TEMPORARY TABLE IF NOT EXISTS staged_{name} ON COMMIT DELETE ROWS \
+             AS SELECT {names} FROM {name} WITH NO DATA"
+        ))
+        .await?;
+    let sink = transaction.copy_in(&format!("COPY staged_{name} ({names}) FROM STDIN BINARY")).await?;
+    let types: Vec<_> = columns.iter().map(|(_, kind)| column_type(*kind)).collect();
+    let mut writer = std::pin::pin!(BinaryCopyInWriter::new(sink, &types));
+    for row in rows {
+        writer.as_mut().write_raw(row.iter().map(|cell| cell as &(dyn ToSql + Sync))).await?;
+    }
+    writer.finish().await?;
+    let sql = format!("INSERT INTO {name} ({names}) SELECT {names} FROM staged_{name} {on_conflict}");
+    transaction.execute(&sql, &[]).await?;
+    Ok(())
+}
