@@ -138,6 +138,11 @@ impl<'ast> Visit<'ast> for Reading {
         visit::visit_impl_item_fn(self, item);
     }
 
+    /// Another crate's name for a thing is its own; ours is the one behind `as`.
+    fn visit_use_rename(&mut self, rename: &'ast syn::UseRename) {
+        self.visit_ident(&rename.rename);
+    }
+
     fn visit_ident(&mut self, ident: &'ast proc_macro2::Ident) {
         self.identifiers.push((ident.to_string(), ident.span().start().line));
     }

@@ -81,7 +81,7 @@ fn ingress() -> Ingress {
     Ingress { client: "gw".into(), connection: 1, packet: None, duplicate_flag: false, content }
 }
 
-fn projected(entries: &[Entry]) -> Vec<Projected> {
+pub(super) fn projected(entries: &[Entry]) -> Vec<Projected> {
     entries.iter().map(|(_, at, event, decision)| rows::project(*at, event, decision, &seal).unwrap()).collect()
 }
 
@@ -89,13 +89,13 @@ fn project(store: &dyn Store, entries: &[Entry]) {
     store.project(JOURNAL, &projected(entries)).unwrap();
 }
 
-fn placed(seq: u64, device: &str, asset: &str) -> Entry {
+pub(super) fn placed(seq: u64, device: &str, asset: &str) -> Entry {
     let device =
         Device { id: device.into(), sensor_type: "em400".into(), asset: asset.into(), mounting: BTreeMap::new() };
     entry(seq, Event::Registered(vec![RegistryChange::PutDevice(device)]), Vec::new())
 }
 
-fn observed(seq: u64, device: &str, values: Vec<(&str, Value, i64)>) -> Entry {
+pub(super) fn observed(seq: u64, device: &str, values: Vec<(&str, Value, i64)>) -> Entry {
     let observations = values
         .into_iter()
         .map(|(property, value, observed_at)| Observation {
@@ -477,6 +477,7 @@ fn scope(open: &super::Open<'_>, found: impl FnOnce(&Scope<'_>)) {
     found(&Scope { journal: JOURNAL, first: Seq(1), cutoff, other_journals: false, open });
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the signature of the port")]
 fn opened(_: &PersonId, sealed: &[u8]) -> Option<Vec<u8>> {
     Some(sealed.iter().map(|byte| byte ^ 0x5a).collect())
 }

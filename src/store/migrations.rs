@@ -30,7 +30,7 @@ fn both(own: &[Migration]) -> Runner {
 
 /// The newest version of the tables that this program knows.
 pub(super) fn known(runner: &Runner) -> i32 {
-    runner.get_migrations().iter().map(|step| step.version()).max().unwrap_or_default()
+    runner.get_migrations().iter().map(Migration::version).max().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -41,7 +41,7 @@ mod tests {
     fn both_databases_are_at_the_same_version() {
         assert_eq!(known(&sqlite()), known(&postgres()));
         for runner in [sqlite(), postgres()] {
-            let versions: Vec<_> = runner.get_migrations().iter().map(|step| step.version()).collect();
+            let versions: Vec<_> = runner.get_migrations().iter().map(Migration::version).collect();
             assert_eq!(versions, (1..=known(&runner)).collect::<Vec<_>>());
         }
     }

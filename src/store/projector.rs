@@ -103,6 +103,12 @@ impl Progress {
         self.durable.load(Ordering::Relaxed).saturating_sub(self.projected.load(Ordering::Relaxed))
     }
 
+    /// The last entry known to be kept.
+    #[must_use]
+    pub fn projected(&self) -> Seq {
+        Seq(self.projected.load(Ordering::Relaxed))
+    }
+
     /// Entries set aside since the start.
     #[must_use]
     pub fn set_aside(&self) -> u64 {

@@ -61,7 +61,9 @@ impl Hours {
     pub(super) fn onto(self, held: &BTreeMap<HourKey, Hour>) -> Vec<(HourKey, Hour)> {
         let added = |(key, numbers): (HourKey, Vec<f64>)| {
             let mut hour = held.get(&key).copied().unwrap_or(Hour::EMPTY);
-            numbers.into_iter().for_each(|number| hour.add(number));
+            for number in numbers {
+                hour.add(number);
+            }
             (key, hour)
         };
         self.numbers.into_iter().map(added).collect()

@@ -237,7 +237,7 @@ impl<'a> From<&'a str> for Cell<'a> {
     }
 }
 
-impl<'a, T: Into<Self>> From<Option<T>> for Cell<'a> {
+impl<T: Into<Self>> From<Option<T>> for Cell<'_> {
     fn from(maybe: Option<T>) -> Self {
         maybe.map_or(Self::Null, Into::into)
     }

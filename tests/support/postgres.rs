@@ -51,7 +51,10 @@ impl Cluster {
         let data = cluster.folder.join("data");
         for (name, text) in [("server.crt", certificate), ("server.key", key)] {
             fs::write(data.join(name), text).unwrap();
-            run(&mut as_owner_of(&cluster.folder, "chmod").arg("600").arg(data.join(name)), name);
+            fs::set_permissions(data.join(name), fs::Permissions::from_mode(0o600)).unwrap();
+            if root() {
+                run(Command::new("chown").arg(owner()).arg(data.join(name)), "chown");
+            }
         }
         fs::write(data.join("pg_hba.conf"), "hostssl all all 127.0.0.1/32 scram-sha-256\n").unwrap();
         cluster.start_again();
@@ -68,8 +71,8 @@ impl Cluster {
         command.arg("-D").arg(folder.join("data")).args(["-U", USER, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]);
         run(command.args(initdb), "initdb");
         let script = "cat >/dev/null; pid=$(head -n1 \"$0/data/postmaster.pid\" 2>/dev/null) && { \
-                      kill -CONT \"$pid\"; kill -QUIT \"$pid\"; while kill -0 \"$pid\"; do sleep 0.1; done; } \
-                      2>/dev/null; rm -rf \"$0\"";
+                      kill -CONT \"$pid\"; kill -QUIT \"$pid\"; for try in $(seq 50); do \
+                      [ -e \"$0/data/postmaster.pid\" ] && sleep 0.1; done; } 2>/dev/null; rm -rf \"$0\"";
         let mut keeper = Command::new("setsid");
         keeper.args(["sh", "-c", script]).arg(&folder).stdin(Stdio::piped()).stdout(Stdio::null());
         let keeper = keeper.stderr(Stdio::null()).spawn().unwrap();
@@ -85,7 +88,7 @@ impl Cluster {
         let mut command = as_owner_of(&self.folder, "pg_ctl");
         command.arg("-D").arg(self.folder.join("data")).arg("-l").arg(self.folder.join("log"));
         command.args(["-w", "-t", "60", "-o"]).arg(format!("-k {} {options}", self.folder.display())).arg("start");
-        run(&mut command, "pg_ctl start");
+        run(&mut command, &format!("pg_ctl start ({})", self.folder.join("log").display()));
     }
 
     /// As a system that shuts down would: every connection ends.
@@ -103,18 +106,23 @@ impl Cluster {
         signal("CONT", &self.processes());
     }
 
-    /// `kill -9` of the whole server, and away with the lock of the dead.
+    /// `kill -9` of the whole server.
     pub fn kill(&self) {
+        // It stands still first, so that it starts no process that is not counted.
+        signal("STOP", &self.processes()[..1]);
         let processes = self.processes();
         signal("KILL", &processes);
         while processes.iter().any(|process| alive(*process)) {
             std::thread::yield_now();
         }
-        fs::remove_file(self.folder.join("data/postmaster.pid")).unwrap();
+        // Where nobody buries the dead, its number looks as if it were in use.
+        for lock in ["data/postmaster.pid", ".s.PGSQL.5432.lock"] {
+            fs::remove_file(self.folder.join(lock)).unwrap();
+        }
     }
 
     /// `kill -9` of one connection's process: the server then ends all others and recovers.
-    pub fn kill_process(&self, process: i32) {
+    pub fn kill_process(process: i32) {
         signal("KILL", &[process.cast_unsigned()]);
     }
 

@@ -4,7 +4,9 @@ use super::PostgresOptions;
 use crate::store::StoreError;
 use crate::store::migrations::{self, known};
 use crate::store::retention::Month;
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    Hook, HookError, Manager as Connector, ManagerConfig as Recycling, Object, Pool, RecyclingMethod, Runtime,
+};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -51,15 +53,15 @@ impl Link {
             .keepalives_idle(GONE_AFTER)
             .tcp_user_timeout(GONE_AFTER);
         let tls = MakeRustlsConnect::new(trusting(options.ca.as_deref())?);
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(config, tls, recycling);
+        let recycling = Recycling { recycling_method: RecyclingMethod::Fast };
+        let connector = Connector::from_config(config, tls, recycling);
         let first_words = first_words(options.schema.as_deref(), options.statement_timeout);
         let greeting = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
             let first_words = first_words.clone();
             Box::pin(async move { client.batch_execute(&first_words).await.map_err(HookError::Backend) })
         });
         let timeout = Some(options.connect_timeout);
-        let pool = Pool::builder(manager)
+        let pool = Pool::builder(connector)
             .max_size(options.connections_max.max(2))
             .runtime(Runtime::Tokio1)
             .wait_timeout(timeout)
@@ -102,11 +104,17 @@ impl Link {
         Ok(Connection(Some(object)))
     }
 
-    /// Brings the tables up to date, once; whoever comes second waits for the lock and finds nothing to do.
-    pub(super) async fn prepare(&self) -> Result<(), StoreError> {
-        if self.prepared.load(Ordering::Relaxed) {
-            return Ok(());
+    /// Whether the tables are up to date; the database is asked until they are.
+    pub(super) async fn ready(&self) -> Result<bool, StoreError> {
+        if !self.prepared.load(Ordering::Relaxed) && self.look().await? == known(&migrations::postgres()) {
+            *self.months.lock().await = None;
+            self.prepared.store(true, Ordering::Relaxed);
         }
+        Ok(self.prepared.load(Ordering::Relaxed))
+    }
+
+    /// Brings the tables up to date; whoever comes second waits for the lock and finds nothing to do.
+    pub(super) async fn prepare(&self) -> Result<(), StoreError> {
         let mut connection = self.connection().await?;
         self.not_too_old(&connection).await?;
         let mut sql =
@@ -209,17 +217,15 @@ impl DerefMut for Connection {
 
 /// What every connection is told first.
 fn first_words(schema: Option<&str>, statement_timeout: Duration) -> String {
-    let mut words = format!(
+    let words = format!(
         "SET client_min_messages = warning; SET synchronous_commit = off; SET statement_timeout = {}; \
          SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {};",
         statement_timeout.as_millis(),
         LOCK_TIMEOUT.min(statement_timeout).as_millis(),
         statement_timeout.as_millis(),
     );
-    if let Some(schema) = schema {
-        words += &format!(" SET search_path = {};", quoted(schema));
-    }
-    words
+    let search_path = schema.map(|schema| format!(" SET search_path = {};", quoted(schema)));
+    words + &search_path.unwrap_or_default()
 }
 
 pub(super) fn quoted(name: &str) -> String {

@@ -14,6 +14,8 @@ mod read;
 mod write;
 
 #[cfg(test)]
+mod outage_tests;
+#[cfg(test)]
 mod tests;
 
 use super::history::{
@@ -86,6 +88,9 @@ impl PostgresStore {
     /// # Errors
     /// When it does not answer, is too old, or its tables are newer than this program.
     pub fn prepare(&self) -> Result<(), StoreError> {
+        if self.wait(self.limit, self.link.ready())? {
+            return Ok(());
+        }
         self.wait(LONG, self.link.prepare())
     }
 

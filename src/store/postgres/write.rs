@@ -250,7 +250,7 @@ impl<'a> Batch<'a> {
     }
 }
 
-fn quarantined<'a>(key: Key, row: &'a QuarantinedRow) -> Result<Vec<Cell<'a>>, StoreError> {
+fn quarantined(key: Key, row: &QuarantinedRow) -> Result<Vec<Cell<'_>>, StoreError> {
     let (open, person, sealed) = match &row.head {
         Head::Open(bytes) => (Some(bytes.as_ref()), None, None),
         Head::Personal { person, sealed } => (None, Some(person.as_str()), sealed.as_deref()),
