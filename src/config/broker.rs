@@ -122,7 +122,7 @@ fn broker_tls(mut section: Section<'_>, folder: &Path) -> Option<BrokerTls> {
 }
 
 /// The password, from the environment or from a file, never from the settings themselves.
-fn password(section: &mut Section<'_>, folder: &Path) -> Option<Secret> {
+pub(super) fn password(section: &mut Section<'_>, folder: &Path) -> Option<Secret> {
     let direct = section.optional("password");
     let from_file = section.optional("password_file").and_then(|field| Some((file(&field, folder)?, field)));
     if let Some(field) = direct {

@@ -39,6 +39,12 @@ pub(super) const JOURNAL_FILE_AGE_MAX: Length = length(Span::from_hours(24), Spa
 pub(super) const JOURNAL_RETAIN_FOR: Length = length(days(400), days(1), days(3_650));
 pub(super) const JOURNAL_SNAPSHOT_EVERY: Length = length(Span::from_mins(10), Span::from_secs(1), days(1));
 
+pub(super) const STORE_CONNECTIONS_MAX: Whole = Whole { default: 8, min: 2, max: 100 };
+pub(super) const STORE_CONNECT_TIMEOUT: Length = length(Span::from_secs(5), Span::from_secs(1), Span::from_mins(1));
+pub(super) const STORE_STATEMENT_TIMEOUT: Length = length(Span::from_secs(30), Span::from_secs(1), Span::from_mins(10));
+pub(super) const STORE_RETAIN_FOR: Length = length(days(400), days(31), days(3_650));
+pub(super) const STORE_RETAIN_SUMMARIES_FOR: Length = length(days(1_830), days(31), days(7_300));
+
 pub(super) const INBOX_EVENTS_MAX: Whole = Whole { default: 8_192, min: 64, max: 1_000_000 };
 pub(super) const BATCH_EVENTS_MAX: Whole = Whole { default: 1_024, min: 1, max: 65_536 };
 pub(super) const PAYLOAD_BYTES_MAX: Whole = Whole { default: 65_536, min: 256, max: 16_777_216 };

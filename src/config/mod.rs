@@ -13,6 +13,7 @@ mod read;
 mod schema;
 mod secret;
 mod settings;
+mod store;
 mod texts;
 
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub use environment::{PREFIX, overrides};
 pub use schema::{Kind, schema};
 pub use secret::Secret;
 pub use settings::{
-    Broker, BrokerTls, Data, Endpoint, Http, Journal, Limits, Log, LogFormat, LogLevel, Settings, TlsFiles,
+    Broker, BrokerTls, Data, Endpoint, Http, Journal, Limits, Log, LogFormat, LogLevel, Settings, Store, StoreUrl,
+    TlsFiles,
 };
 pub use texts::{ConfigError, Loaded, SETTINGS_FILE, Texts, load};

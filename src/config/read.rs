@@ -3,6 +3,7 @@
 use super::broker::brokers;
 use super::knobs::{self, Length, Whole};
 use super::settings::{Data, Endpoint, Http, Journal, Limits, Log, LogFormat, LogLevel, Settings, TlsFiles};
+use super::store::store;
 use crate::domain::configuration::DispatchPolicy;
 use crate::domain::fault::{Fault, suggest_known};
 use crate::domain::time::Span;
@@ -26,6 +27,7 @@ pub(super) fn read_settings(
         brokers: brokers(&mut root, folder),
         http: http(root.section("http")),
         journal: journal(root.section("journal")),
+        store: store(root.section("store"), folder),
         limits: limits(root.section("limits")),
         dispatch: dispatch(root.section("dispatch")),
         log: log(root.section("log")),
@@ -199,6 +201,6 @@ pub(super) fn whole(section: &mut Section<'_>, name: &str, knob: Whole) -> u32 {
     found.and_then(|number| u32::try_from(number).ok()).unwrap_or(knob.default)
 }
 
-fn length(section: &mut Section<'_>, name: &str, knob: Length) -> Span {
+pub(super) fn length(section: &mut Section<'_>, name: &str, knob: Length) -> Span {
     section.optional(name).and_then(|field| field.length_of_time(knob.min..=knob.max)).unwrap_or(knob.default)
 }

@@ -26,6 +26,8 @@ pub struct Settings {
     #[schemars(extend("default" = {}))]
     pub journal: Journal,
     #[schemars(extend("default" = {}))]
+    pub store: Store,
+    #[schemars(extend("default" = {}))]
     pub limits: Limits,
     #[schemars(with = "super::schema::Dispatch", extend("default" = {}))]
     pub dispatch: DispatchPolicy,
@@ -129,6 +131,54 @@ pub struct Journal {
     /// How often the engine's state is saved, to start quickly from.
     #[schemars(with = "WrittenLength", transform = knobs::JOURNAL_SNAPSHOT_EVERY.in_schema())]
     pub snapshot_every: Span,
+}
+
+/// History for questions, projected from the journal and rebuilt from it at any time.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Store {
+    /// A PostgreSQL database, such as `postgres://rettidig@db.example.dk/rettidig`. Without it: SQLite in the data folder.
+    #[schemars(with = "Option<String>")]
+    pub url: Option<StoreUrl>,
+    /// A file whose first line is the password of the database, relative to the configuration folder; the environment
+    /// may give the password itself.
+    #[schemars(rename = "password_file", with = "Option<PathBuf>")]
+    pub password: Option<Secret>,
+    /// Who signs the database's certificate (PEM), relative to the configuration folder; the system's authorities when
+    /// absent.
+    pub ca: Option<PathBuf>,
+    /// Talk to a database on another machine without TLS: only where the network itself is closed.
+    #[schemars(extend("default" = false))]
+    pub without_tls: bool,
+    /// Connections to the database at once. A further question waits for one.
+    #[schemars(transform = knobs::STORE_CONNECTIONS_MAX.in_schema())]
+    pub connections_max: u32,
+    /// How long a connection may take to come; then the projector tries again later.
+    #[schemars(with = "WrittenLength", transform = knobs::STORE_CONNECT_TIMEOUT.in_schema())]
+    pub connect_timeout: Span,
+    /// How long an answer of the database may take; then the question has failed.
+    #[schemars(with = "WrittenLength", transform = knobs::STORE_STATEMENT_TIMEOUT.in_schema())]
+    pub statement_timeout: Span,
+    /// Observations, the log of events and quarantined messages are kept this long, in whole months.
+    #[schemars(with = "WrittenLength", transform = knobs::STORE_RETAIN_FOR.in_schema())]
+    pub retain_for: Span,
+    /// Alarms, tasks and the hourly roll-ups are kept this long, in whole months.
+    #[schemars(with = "WrittenLength", transform = knobs::STORE_RETAIN_SUMMARIES_FOR.in_schema())]
+    pub retain_summaries_for: Span,
+}
+
+/// A database's address, read and checked. It may hold a password, so it is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoreUrl {
+    pub config: tokio_postgres::Config,
+    /// Use TLS, and refuse a server that has none.
+    pub tls: bool,
+}
+
+impl std::fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StoreUrl(…)")
+    }
 }
 
 /// How much of everything; each limit has a stated answer when it is reached.

@@ -71,10 +71,15 @@ fn the_shipped_file_shows_every_default() {
         fs::write(folder.path().join(file), "").unwrap();
     }
     fs::write(folder.path().join("secrets/city-broker"), "s3cret\nrest\n").unwrap();
+    fs::write(folder.path().join("secrets/store"), "st0re\n").unwrap();
+    fs::write(folder.path().join("tls/store-ca.pem"), "").unwrap();
     let mut full = load(folder.path(), []).unwrap_or_else(|error| panic!("{error:?}\n{text}")).settings;
     assert_eq!(full.endpoint.tls.take().map(|tls| tls.client_ca.is_some()), Some(true));
     let broker = full.brokers.pop().unwrap();
     assert_eq!((broker.port, broker.password.as_ref().map(Secret::reveal)), (8883, Some("s3cret")));
+    let url = full.store.url.take().unwrap();
+    assert!(url.tls && url.config.get_password() == Some(b"st0re"));
+    assert_eq!((full.store.password.take().is_some(), full.store.ca.take().is_some()), (true, true));
     assert_eq!(full, usual);
 }
 
@@ -203,7 +208,7 @@ fn a_fault_in_the_environment_names_the_variable() {
     RETTIDIG__ENDPOINT__LISTEN:1:1 "here" is no address with a port
         write an IP address and a port, such as "127.0.0.1:1883"
     RETTIDIG__ENDPOINT__LISTN:1:1 there is no setting `endpoint.listn`
-        did you mean `endpoint.listen`? known: `data.folder`, `dispatch.offer_timeouts`, `dispatch.retry_after`, `endpoint.listen`, `endpoint.tls.certificate`, `endpoint.tls.client_ca`, `endpoint.tls.key`, `endpoint.without_tls`, `http.listen`, `journal.file_age_max`, `journal.file_mebibytes_max`, `journal.retain_for` and 18 more
+        did you mean `endpoint.listen`? known: `data.folder`, `dispatch.offer_timeouts`, `dispatch.retry_after`, `endpoint.listen`, `endpoint.tls.certificate`, `endpoint.tls.client_ca`, `endpoint.tls.key`, `endpoint.without_tls`, `http.listen`, `journal.file_age_max`, `journal.file_mebibytes_max`, `journal.retain_for` and 28 more
     RETTIDIG__ENDPOINT__TLS__KEY:1:1 there is no file "k.pem"
         it is looked for in <folder>
     RETTIDIG__LIMITS__PAYLOAD_BYTES_MAX:1:1 `payload_bytes_max` is not a whole number
@@ -232,6 +237,16 @@ fn a_password_in_a_file_is_not_shown_with_its_line() {
     let texts = Texts::read(folder.path(), []).unwrap();
     let shown = texts.text(SETTINGS_FILE).unwrap();
     assert!(shown.len() == text.len() && !shown.contains("nter") && shown.contains("password_file = \"x\""), "{shown}");
+}
+
+#[test]
+fn a_password_in_an_address_is_not_shown_with_its_line() {
+    let text = "[store]\nurl = \"postgres://r:hünt@er2@db:5432/r?password=x9\" # ø\nurl = \"postgres://r@db:1/r\"\n";
+    let folder = folder(text);
+    let texts = Texts::read(folder.path(), []).unwrap();
+    let shown = texts.text(SETTINGS_FILE).unwrap();
+    assert!(shown.len() == text.len() && !shown.contains("er2") && !shown.contains("x9"), "{shown}");
+    assert!(shown.contains("postgres://r:*") && shown.contains("postgres://r@db:1/r"), "{shown}");
 }
 
 #[test]
@@ -276,4 +291,43 @@ fn a_folder_without_settings_is_no_configuration() {
     let folder = TempDir::new().unwrap();
     let error = load(folder.path(), []).unwrap_err();
     assert!(error.to_string().contains("rettidig.toml"), "{error}");
+}
+
+#[test]
+fn a_database_elsewhere_is_reached_by_tls_only() {
+    let url = |text: &str| settings(&format!("[store]\n{text}"), &[]).store.url.unwrap();
+    for (text, tls) in [
+        ("url = \"postgres://r@db.example.dk/r\"", true),
+        ("url = \"postgres://r@db.example.dk/r\"\nwithout_tls = true", false),
+        ("url = \"postgres://r@db.example.dk/r?sslmode=disable\"\nwithout_tls = true", false),
+        ("url = \"postgres://r@127.0.0.1/r\"", false),
+        ("url = \"postgres://r@localhost/r?sslmode=require\"", true),
+        ("url = \"postgres://r@%2Frun%2Fpostgresql/r\"", false),
+    ] {
+        assert_eq!(url(text).tls, tls, "{text}");
+    }
+    let outside = settings("", &[("RETTIDIG__STORE__URL", "postgres://r:hunter2@localhost/r")]).store;
+    assert_eq!(outside.url.as_ref().unwrap().config.get_password(), Some(&b"hunter2"[..]));
+    assert!(!format!("{outside:?}").contains("hunter2"));
+}
+
+#[test]
+fn what_is_wrong_with_a_store_is_said_without_its_password() {
+    for (text, word) in [
+        ("url = \"mysql://r@h/r\"", "no address of a PostgreSQL database"),
+        ("url = \"postgres://r:hunter2@h:x/r\"", "no address of a PostgreSQL database"),
+        ("url = \"postgres://r:hunter2@h/r\"", "a password never stands in the settings"),
+        ("url = \"postgres://h/r\"", "one host, a login and a database"),
+        ("url = \"postgres://r@a,b/r\"", "one host, a login and a database"),
+        ("url = \"postgres://r@h/r?sslmode=disable\"", "unencrypted"),
+        ("url = \"postgres://r@h/r?sslmode=verify-full\"", "and all verify"),
+        ("password = \"hunter2\"", "a password never stands in the settings"),
+        ("ca = \"none.pem\"", "there is no file"),
+        ("connections_max = 1", "connections_max"),
+        ("retain_for = \"1d\"", "retain_for"),
+    ] {
+        let told = faults(&format!("\n[store]\n{text}"), &[]);
+        assert!(told.contains(word), "{text}: {told}");
+        assert!(!told.contains("hunter2"), "{told}");
+    }
 }

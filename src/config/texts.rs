@@ -150,9 +150,17 @@ impl Texts {
     }
 }
 
-/// A line as it may be shown: what follows `password =` becomes as many stars as it has bytes.
+/// A line as it may be shown: what follows `password =`, and what stands in an address between login and host, becomes
+/// as many stars as it has bytes.
 fn without_password(line: &str) -> String {
     const KEY: &str = "password";
+    let login = line.find("://").map(|at| at + 3);
+    let colon = login.and_then(|login| Some(login + line[login..].find(':')? + 1));
+    if let (Some(start), Some(end)) = (colon, line.rfind('@'))
+        && start < end
+    {
+        return format!("{}{}{}", &line[..start], "*".repeat(end - start), without_password(&line[end..]));
+    }
     let value = line.match_indices(KEY).find_map(|(at, _)| {
         let rest = line[at + KEY.len()..].trim_start_matches(['"', '\'', ' ', '\t']);
         rest.starts_with('=').then_some(line.len() - rest.len() + 1)
