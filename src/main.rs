@@ -92,6 +92,11 @@ enum Command {
         #[command(subcommand)]
         command: commands::journal::Journal,
     },
+    /// History: how it is, and whether it is what the journal says
+    Store {
+        #[command(subcommand)]
+        command: commands::store::StoreCommand,
+    },
     /// Is this machine fit to run the gateway, and what is to be mended
     Doctor(commands::doctor::DoctorArguments),
     /// A JSON Schema for editors
@@ -128,6 +133,7 @@ fn main() -> ExitCode {
         Command::Task { command } => commands::alarms::task(&source, &command),
         Command::Quarantine(arguments) => commands::quarantine::quarantine(&source, &arguments),
         Command::Journal { command } => commands::journal::journal(&source, &command),
+        Command::Store { command } => commands::store::store(&source, &command),
         Command::Doctor(arguments) => commands::doctor::doctor(&source, &arguments),
         Command::Schema { kind } => commands::schema::schema(kind),
         Command::Demo(arguments) => commands::simulated::demo(&arguments),

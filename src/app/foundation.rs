@@ -114,7 +114,7 @@ pub fn recover(folder: &Path, sealing: &Sealing, opened: Opened) -> anyhow::Resu
 }
 
 /// The journal's way to the keys.
-fn sealing(vault: &Vault, clock: &Clock) -> Sealing {
+pub(super) fn sealing(vault: &Vault, clock: &Clock) -> Sealing {
     let (sealer, opener, clock) = (vault.clone(), vault.clone(), clock.clone());
     Sealing {
         seal: Arc::new(move |person: &PersonId, plain: &[u8]| {

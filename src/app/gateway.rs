@@ -21,6 +21,7 @@ use super::self_watch;
 use super::sequencer::{Ended, Sequencer};
 use super::snapshots::Snapshots;
 use super::source::Source;
+use super::stores;
 use super::tally::Tally;
 use super::ways_in::{WaysIn, WaysOut};
 use crate::board::{Board, Initial};
@@ -31,7 +32,7 @@ use crate::domain::event::Event;
 use crate::domain::ids::JournalId;
 use crate::domain::reason::Verdict;
 use crate::engine::Engine;
-use crate::store::{SqliteStore, Store};
+use crate::store::Store;
 use crate::vault::Vault;
 use crate::{console, dispatch, endpoint, intake, store};
 use anyhow::{Context as _, bail};
@@ -39,6 +40,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, watch};
@@ -113,14 +115,15 @@ impl Gateway {
         let directory = SharedDirectory::new(options::decode_limits(&settings), assembly.types.clone());
         directory.refresh(&engine);
         let board = Arc::new(Board::new(initial(&mut engine, journal.id())));
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.store()).context("open the store")?);
+        let store = open_store(&settings, folder.root()).await?;
         let handle = Handle::new(inbox, Arc::clone(&ledger));
         let ways = WaysIn::new(&handle, &directory, &vault, &to_dispatch, &clock, &settings);
         let out = WaysOut::default();
         let journal_id = journal.id();
         let pending = engine.pending_deliveries().cloned().collect();
         stop.history.maintain(journal.maintenance(), &clock)?;
-        let progress = stop.history.project(&store, journal_id, &folder, &sealing, durable_seen)?;
+        let tending = super::history::tending(&settings.store, &clock);
+        let progress = stop.history.project(&store, journal_id, &folder, &sealing, durable_seen, tending)?;
         let batch_max = settings.limits.batch_events_max as usize;
         let world = World {
             board: Arc::clone(&board),
@@ -327,6 +330,13 @@ impl Gateway {
             Err(_) => bail!("the sequencer has panicked"),
         }
     }
+}
+
+/// A database elsewhere is waited for a moment, on a thread that may block.
+async fn open_store(settings: &Settings, data: &Path) -> anyhow::Result<Arc<dyn Store>> {
+    let (settings, data) = (settings.store.clone(), data.to_owned());
+    let opened = tokio::task::spawn_blocking(move || stores::open(&settings, &data)).await?;
+    opened.context("open the store")
 }
 
 /// The configuration on disk is an event when it differs from the one in force; then the start is one too.

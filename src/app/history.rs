@@ -4,9 +4,11 @@
 
 use super::clock::Clock;
 use super::data_folder::DataFolder;
+use super::stores;
+use crate::config;
 use crate::domain::ids::{JournalId, Seq};
-use crate::journal::{Maintenance, Reader, Sealing};
-use crate::store::{self, Projector, Store};
+use crate::journal::{JournalError, Maintenance, Reader, Sealing};
+use crate::store::{self, Projector, Store, Tending};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -51,6 +53,7 @@ impl History {
         Ok(())
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what the projector is made of")]
     pub fn project(
         &self,
         store: &Arc<dyn Store>,
@@ -58,23 +61,45 @@ impl History {
         folder: &DataFolder,
         sealing: &Sealing,
         durable: watch::Receiver<Seq>,
+        tending: Tending,
     ) -> anyhow::Result<Arc<store::Progress>> {
-        let mut reader = Reader::open(folder.journal(), sealing.clone())?;
-        let seal = sealing.clone();
         let ports = store::Ports {
-            read: Box::new(move |from, max| {
-                let entries = reader.read(from, max)?;
-                Ok(entries.into_iter().map(|entry| (entry.seq, entry.at, entry.event, entry.decision)).collect())
-            }),
-            seal: Arc::new(move |person, plain| {
-                (seal.seal)(person, plain).map(store::Sealed::Bytes).map_err(|error| error.to_string())
-            }),
+            read: reading(Reader::open(folder.journal(), sealing.clone())?),
+            seal: seal(sealing),
             durable,
-            tending: None,
+            tending: Some(tending),
         };
         let projector = Projector::new(Arc::clone(store), journal, ports);
         let progress = projector.progress();
         self.tasks.spawn(projector.run(self.stop.clone()));
         Ok(progress)
     }
+}
+
+/// The journal as the projector reads it.
+pub(super) fn reading(mut reader: Reader) -> store::Read {
+    Box::new(move |from, max| {
+        let entries = match reader.read(from, max) {
+            // A store that is new, or was away for longer than the journal is kept: it goes on with what there is.
+            Err(JournalError::Pruned { first, .. }) => {
+                tracing::warn!(%from, %first, "history has a gap: the journal no longer holds what was in between");
+                reader.read(first, max)?
+            }
+            read => read?,
+        };
+        Ok(entries.into_iter().map(|entry| (entry.seq, entry.at, entry.event, entry.decision)).collect())
+    })
+}
+
+pub(super) fn seal(sealing: &Sealing) -> store::Seal {
+    let sealing = sealing.clone();
+    Arc::new(move |person, plain| {
+        (sealing.seal)(person, plain).map(store::Sealed::Bytes).map_err(|error| error.to_string())
+    })
+}
+
+/// What is forgotten, by the gateway's own clock.
+pub(super) fn tending(settings: &config::Store, clock: &Clock) -> Tending {
+    let clock = clock.clone();
+    Tending { retention: stores::retention(settings), now: Box::new(move || clock.now()) }
 }

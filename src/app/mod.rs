@@ -31,6 +31,7 @@ mod sequencer;
 pub mod shipped;
 mod snapshots;
 mod source;
+mod stores;
 mod tally;
 mod ways_in;
 

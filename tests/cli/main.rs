@@ -8,3 +8,7 @@ mod first_day;
 mod house;
 mod reload;
 mod reports;
+mod store;
+
+#[path = "../support/postgres.rs"]
+mod postgres;

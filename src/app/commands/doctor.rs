@@ -6,15 +6,15 @@ use super::{Outcome, complain, runtime, say};
 use crate::app::Source;
 use crate::app::assembly::assemble;
 use crate::app::control::{self, AskError, Request, Response};
-use crate::app::data_folder::{holder, store};
+use crate::app::data_folder::holder;
 use crate::app::foundation::random_bytes;
-use crate::app::options;
+use crate::app::{options, stores};
 use crate::config::{ConfigError, Settings};
 use crate::intake::Verdict;
 use crate::intake::broker_check::{Bounds, check as check_broker};
 use crate::intake::mosquitto_config::check_mosquitto_config;
 use crate::journal::{JournalError, verify, verify_end};
-use crate::store::SqliteStore;
+use crate::store::StoreError;
 use crate::vault::{self, Vault};
 use anyhow::Context as _;
 use clap::Args;
@@ -93,7 +93,7 @@ fn examine(source: &Source, full: bool, found: &mut Vec<Found>) -> anyhow::Resul
         found.push(vault(&data.join("vault")));
         ports(settings, found);
     }
-    found.push(history(&store(data)));
+    found.push(history(settings));
     brokers(settings, found)
 }
 
@@ -214,15 +214,32 @@ fn port(section: &str, address: SocketAddr) -> Found {
     }
 }
 
-fn history(path: &Path) -> Found {
+fn history(settings: &Settings) -> Found {
     let part = "store";
-    if !path.exists() {
-        return good(part, "not there yet; it is built from the journal");
-    }
-    match SqliteStore::open_to_read(path) {
-        Ok(_) => good(part, "opens"),
+    let data = &settings.data.folder;
+    let place = stores::place(&settings.store, data);
+    let looked =
+        stores::open_to_read(&settings.store, data).and_then(|store| store.map(|store| store.state()).transpose());
+    match looked {
+        Ok(None) => good(part, &format!("{place}: not there yet; it is built from the journal")),
+        Ok(Some(state)) => good(part, &format!("{place}: {}, tables of version {}", state.database, state.version)),
         Err(error) => {
-            let remedy = format!("stop the gateway and remove {}: it is built again from the journal", path.display());
+            let remedy = match error {
+                StoreError::Newer { .. } => "use the newer rettidig, or another store".to_owned(),
+                StoreError::Away { .. } => {
+                    "the gateway works without it; look at url and password in [store]".to_owned()
+                }
+                StoreError::Unusable(_) => "mend [store] in the settings".to_owned(),
+                StoreError::Open { .. }
+                | StoreError::Migrate(_)
+                | StoreError::Busy(_)
+                | StoreError::Database(_)
+                | StoreError::Refused(_)
+                | StoreError::Unstorable { .. }
+                | StoreError::Cursor(_) => {
+                    format!("stop the gateway and remove {place}: it is built again from the journal")
+                }
+            };
             bad(part, Verdict::Fault, format!("{:#}", anyhow::Error::new(error)), remedy)
         }
     }

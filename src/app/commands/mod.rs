@@ -17,6 +17,7 @@ pub mod run;
 pub mod schema;
 pub mod simulated;
 pub mod status;
+pub mod store;
 
 use crate::app::Source;
 use crate::config::{ConfigError, Loaded};

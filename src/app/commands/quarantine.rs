@@ -4,8 +4,8 @@
 
 use super::{Outcome, complain, load, render, say};
 use crate::app::control::written;
-use crate::app::{Source, data_folder};
-use crate::store::{PageAsked, QuarantineKept, SqliteStore, Store as _, StoredHead};
+use crate::app::{Source, stores};
+use crate::store::{PageAsked, QuarantineKept, StoredHead};
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -45,12 +45,11 @@ fn list(source: &Source, arguments: &Quarantine) -> anyhow::Result<Outcome> {
         Ok(loaded) => loaded,
         Err(outcome) => return Ok(outcome),
     };
-    let path = data_folder::store(&loaded.settings.data.folder);
-    if !path.exists() {
-        complain(&format!("there is no history {}; a gateway that runs makes it", path.display()));
+    let (settings, data) = (&loaded.settings.store, &loaded.settings.data.folder);
+    let Some(store) = stores::open_to_read(settings, data)? else {
+        complain(&format!("there is no history at {}; a gateway that runs makes it", stores::place(settings, data)));
         return Ok(Outcome::Unavailable);
-    }
-    let store = SqliteStore::open_to_read(&path)?;
+    };
     let rows = store.quarantine(&PageAsked::first(arguments.limit.into())).context("read quarantined messages")?.rows;
     if arguments.json {
         let rows: Vec<_> = rows.iter().map(json).collect();

@@ -84,6 +84,7 @@ fn differing(before: &Settings, after: &Settings) -> Vec<String> {
         ("broker", before.brokers == after.brokers),
         ("http", before.http == after.http),
         ("journal", before.journal == after.journal),
+        ("store", before.store == after.store),
         ("limits", before.limits == after.limits),
         ("log", before.log == after.log),
     ]

@@ -1,0 +1,76 @@
+//! Which database holds history: the one in the settings, or a SQLite file in the data folder.
+
+use super::data_folder;
+use crate::config;
+use crate::domain::time::Span;
+use crate::store::{PostgresOptions, PostgresStore, Retention, SqliteStore, Store, StoreError};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// For the gateway. A PostgreSQL that is away is no reason not to start: the projector tries again.
+///
+/// # Errors
+/// When a file is damaged or newer than this program, or the settings can never work.
+pub fn open(settings: &config::Store, data: &Path) -> Result<Arc<dyn Store>, StoreError> {
+    let Some(options) = postgres(settings) else {
+        return Ok(Arc::new(SqliteStore::open(&data_folder::store(data))?));
+    };
+    let store = PostgresStore::new(options)?;
+    match store.prepare() {
+        Err(error @ (StoreError::Newer { .. } | StoreError::Unusable(_))) => return Err(error),
+        Err(error) => {
+            tracing::warn!(%error, "history is not reachable; the gateway starts without it and goes on trying");
+        }
+        Ok(()) => {}
+    }
+    Ok(Arc::new(store))
+}
+
+/// For questions beside a gateway, or without one; none when there is no history yet.
+///
+/// # Errors
+/// When it is there and cannot be read.
+pub fn open_to_read(settings: &config::Store, data: &Path) -> Result<Option<Arc<dyn Store>>, StoreError> {
+    let Some(options) = postgres(settings) else {
+        let path = data_folder::store(data);
+        return Ok(if path.exists() { Some(Arc::new(SqliteStore::open_to_read(&path)?)) } else { None });
+    };
+    let store = PostgresStore::new(options)?;
+    Ok(if store.look()? == 0 { None } else { Some(Arc::new(store)) })
+}
+
+/// Where history is, for texts.
+#[must_use]
+pub fn place(settings: &config::Store, data: &Path) -> String {
+    let of_postgres = |options| PostgresStore::new(options).map(|store| store.place().to_owned());
+    match postgres(settings).map(of_postgres) {
+        Some(place) => place.unwrap_or_else(|error| error.to_string()),
+        None => data_folder::store(data).display().to_string(),
+    }
+}
+
+/// How the settings reach PostgreSQL, when they do.
+#[must_use]
+pub fn postgres(settings: &config::Store) -> Option<PostgresOptions> {
+    let url = settings.url.as_ref()?;
+    Some(PostgresOptions {
+        config: url.config.clone(),
+        tls: url.tls,
+        ca: settings.ca.clone(),
+        connections_max: settings.connections_max as usize,
+        connect_timeout: duration(settings.connect_timeout),
+        statement_timeout: duration(settings.statement_timeout),
+        schema: None,
+    })
+}
+
+#[must_use]
+pub fn retention(settings: &config::Store) -> Retention {
+    Retention { retain_for: settings.retain_for, summaries_for: settings.retain_summaries_for }
+}
+
+/// Settings are never negative.
+fn duration(span: Span) -> Duration {
+    Duration::from_micros(u64::try_from(span.as_micros()).unwrap_or_default())
+}

@@ -1,0 +1,101 @@
+//! History in SQLite and in PostgreSQL through the same commands: how it is, rebuilt, and compared with the journal.
+
+use crate::house::House;
+use crate::postgres;
+use serde_json::{Value, json};
+use std::process::Command;
+
+/// The command with PostgreSQL as its store, when there is a database.
+fn with(house: &House, database: Option<&str>, arguments: &[&str]) -> Command {
+    let mut command = house.command(arguments);
+    if let Some(database) = database {
+        command.env("RETTIDIG__STORE__URL", postgres::shared().url(database));
+    }
+    command
+}
+
+fn told(mut command: Command, code: i32) -> Value {
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_str(&text).unwrap_or(Value::Null)
+}
+
+fn history_is_rebuilt_and_compared(database: Option<&str>, spoil: &dyn Fn(&House)) {
+    let house = House::new();
+    let run = |arguments: &[&str], code| told(with(&house, database, arguments), code);
+    run(&["store", "status"], 69);
+    for (kind, text) in
+        [("assets", "id;kind\nbin-1;bin\n"), ("devices", "id;sensor_type;asset\nsensor-1;bin-level;bin-1\n")]
+    {
+        house.write("list.csv", text);
+        run(&["registry", "import", kind, "list.csv", "--apply"], 0);
+    }
+    run(&["store", "rebuild", "--json"], 0);
+    let status = run(&["store", "status", "--json"], 0);
+    assert_eq!((&status["behind"], &status["set_aside"]), (&json!(0), &json!(0)), "{status:#}");
+    let name = if database.is_some() { "PostgreSQL" } else { "SQLite" };
+    assert!(status["database"].as_str().unwrap().starts_with(name), "{status:#}");
+
+    let same = run(&["store", "rebuild", "--verify", "--json"], 0);
+    assert_eq!(same["same"], true, "{same:#}");
+    let devices = |report: &Value| {
+        let tables = report["tables"].as_array().unwrap();
+        tables.iter().find(|table| table["table"] == "device").unwrap().clone()
+    };
+    assert_eq!((&devices(&same)["live"], &devices(&same)["rebuilt"]), (&json!(1), &json!(1)));
+
+    spoil(&house);
+    let spoiled = run(&["store", "rebuild", "--verify", "--json"], 1);
+    assert_eq!(devices(&spoiled)["shown"], json!([{ "row": "device sensor-1", "what": "asset" }]));
+    run(&["store", "rebuild"], 0);
+    run(&["store", "rebuild", "--verify"], 0);
+    assert!(!house.path("data/verify.db").exists());
+    assert_eq!(run(&["doctor", "--json"], 0)["passed"], true);
+    assert!(run(&["quarantine", "--json"], 0)["quarantined"].as_array().unwrap().is_empty());
+}
+
+const SPOIL: &str = "UPDATE device SET asset = 'bin-2'";
+
+#[test]
+fn sqlite_history_is_rebuilt_and_compared() {
+    history_is_rebuilt_and_compared(None, &|house| {
+        rusqlite::Connection::open(house.path("data/store.db")).unwrap().execute(SPOIL, []).unwrap();
+    });
+}
+
+#[test]
+fn postgres_history_is_rebuilt_and_compared() {
+    let database = postgres::shared().database();
+    history_is_rebuilt_and_compared(Some(&database), &|_| drop(postgres::shared().ask(&database, SPOIL)));
+    let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'rettidig_verify_%'";
+    assert_eq!(postgres::shared().ask(&database, schemas), "0", "the schema to compare with is removed");
+}
+
+#[test]
+fn a_gateway_starts_without_its_database_and_history_follows() {
+    let cluster = postgres::Cluster::start(&[]);
+    let house = House::new();
+    house.write("config/rettidig.toml", &format!("[store]\nurl = \"{}\"\n", cluster.url("postgres")));
+    cluster.stop();
+    let gateway = house.start();
+    assert!(gateway.said.iter().any(|line| line.contains("history is not reachable")), "{:?}", gateway.said);
+    let away = house.rettidig(&["store", "status"]).expect_code(69);
+    assert!(away.err.contains("PostgreSQL at"), "{}", away.err);
+    let doctor = house.rettidig(&["doctor"]).expect_code(1);
+    assert!(doctor.out.contains("the gateway works without it"), "{}", doctor.out);
+    house.rettidig(&["store", "rebuild"]).expect_code(69);
+    cluster.start_again();
+    // The projector tries again by itself.
+    let started = rettidig::telemetry::stopwatch();
+    loop {
+        let status = house.rettidig(&["store", "status", "--json"]);
+        let behind = serde_json::from_str::<Value>(&status.out).map(|status| status["behind"].clone());
+        if behind.is_ok_and(|behind| behind == json!(0)) {
+            break;
+        }
+        assert!(started.elapsed() < crate::house::PATIENCE, "{}{}", status.out, status.err);
+    }
+    assert!(gateway.stop().success());
+    house.rettidig(&["store", "rebuild", "--verify"]).expect_code(0);
+}
