@@ -10,7 +10,7 @@ SEEDS ?= 500
 BINARY := target/release/rettidig
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
-.PHONY: help demo run test check real e2e crash sim bench fuzz web binary tools-build tools-test clean
+.PHONY: help demo run test check real e2e crash sim metrics bench fuzz web binary tools-build tools-test clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ crash: tools-test ## kill -9 at random moments under load: make crash ROUNDS=50
 
 sim: ## seeded simulation with faults: make sim SEEDS=500, or SEED=42 for one
 	RETTIDIG_SIM_SEEDS=$(SEEDS) RETTIDIG_SIM_SEED=$(SEED) $(CARGO) test --locked --test sim -- --nocapture
+
+metrics: ## writes deploy/METRICS.md from the catalogue
+	RETTIDIG_BLESS=1 $(CARGO) test --locked --features faults --test watching the_table_of_metrics
 
 bench: ## the latency budget
 	$(CARGO) bench --locked

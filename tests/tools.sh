@@ -24,6 +24,7 @@ if [ "${1:-build}" = test ]; then
   need mosquitto mosquitto "the real broker that tests talk to"
   # Debian keeps the server's programs outside the path; its package also starts a cluster, which nobody here uses.
   compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || need initdb postgresql "the real PostgreSQL that tests start and stop"
+  need promtool prometheus "judges metric names, alert rules and the dashboard's questions"
   [ -n "${CHROMIUM:-}" ] || need chromium chromium "the real browser that tests talk to"
 fi
 

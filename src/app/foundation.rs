@@ -8,7 +8,7 @@ use super::data_folder::DataFolder;
 use super::poison::Poison;
 use crate::config;
 use crate::domain::event::Event;
-use crate::domain::ids::{JournalId, PersonId};
+use crate::domain::ids::{JournalId, PersonId, Seq};
 use crate::domain::time::Timestamp;
 use crate::engine::{Engine, Limits};
 use crate::journal::{Entry, Journal, Opened, Options, Reader, SealError, Sealing, read_image};
@@ -30,6 +30,8 @@ pub struct Foundation {
     pub poison: Poison,
     /// Records applied behind the snapshot.
     pub applied: u64,
+    /// What the snapshot reaches, and when the engine was there; none without one.
+    pub snapshot: Option<(Seq, Timestamp)>,
 }
 
 impl Foundation {
@@ -54,9 +56,9 @@ impl Foundation {
             tracing::warn!(reason = %unusable, "a snapshot was passed over");
         }
         let poison = Poison::open(&folder.crash()).context("read data/crash")?;
-        let Recovered { journal, engine, applied } = recover(&folder.journal(), &sealing, opened)?;
+        let Recovered { journal, engine, applied, snapshot } = recover(&folder.journal(), &sealing, opened)?;
         clock.not_before(engine.now().max(Timestamp::from_micros(0)));
-        Ok(Self { folder, vault, sealing, clock, journal, engine, poison, applied })
+        Ok(Self { folder, vault, sealing, clock, journal, engine, poison, applied, snapshot })
     }
 
     /// Decides and keeps one event with nobody else around: for commands while no gateway runs.
@@ -79,6 +81,8 @@ pub struct Recovered {
     pub engine: Engine,
     /// Records applied behind the snapshot.
     pub applied: u64,
+    /// What the snapshot reaches, and when the engine was there; none without one.
+    pub snapshot: Option<(Seq, Timestamp)>,
 }
 
 /// Takes on the newest snapshot and applies the records behind it.
@@ -86,6 +90,7 @@ pub struct Recovered {
 /// # Errors
 /// When the snapshot or a record cannot be read.
 pub fn recover(folder: &Path, sealing: &Sealing, opened: Opened) -> anyhow::Result<Recovered> {
+    let restored = opened.snapshot.is_some();
     let mut engine = match opened.snapshot {
         Some(snapshot) => {
             let image = read_image(snapshot.version, &snapshot.sections).context("read the snapshot")?;
@@ -93,6 +98,7 @@ pub fn recover(folder: &Path, sealing: &Sealing, opened: Opened) -> anyhow::Resu
         }
         None => Engine::new(Limits::default()),
     };
+    let snapshot = restored.then(|| (engine.seq(), engine.now()));
     let mut applied = 0;
     if opened.last.is_some_and(|(last, _)| last > engine.seq()) {
         let mut reader = Reader::open(folder, sealing.clone())?;
@@ -110,7 +116,7 @@ pub fn recover(folder: &Path, sealing: &Sealing, opened: Opened) -> anyhow::Resu
     for broken in engine.broken_invariants() {
         tracing::error!(%broken, "the recovered state breaks a promise");
     }
-    Ok(Recovered { journal: opened.journal, engine, applied })
+    Ok(Recovered { journal: opened.journal, engine, applied, snapshot })
 }
 
 /// The journal's way to the keys.

@@ -23,13 +23,14 @@ use super::snapshots::Snapshots;
 use super::source::Source;
 use super::stores;
 use super::tally::Tally;
+use super::usage::Usage;
 use super::ways_in::{WaysIn, WaysOut};
 use crate::board::{Board, Initial};
 use crate::config::Settings;
 use crate::dispatch::Dispatch;
 use crate::domain::configuration::Configuration;
 use crate::domain::event::Event;
-use crate::domain::ids::JournalId;
+use crate::domain::ids::{JournalId, Seq};
 use crate::domain::reason::Verdict;
 use crate::engine::Engine;
 use crate::store::Store;
@@ -103,9 +104,10 @@ impl Gateway {
     /// # Errors
     /// What could not start, by name. Nothing has been accepted then.
     pub async fn start(foundation: Foundation, start: Start) -> anyhow::Result<Self> {
-        let Foundation { folder, vault, sealing, clock, journal, mut engine, poison, applied } = foundation;
+        let Foundation { folder, vault, sealing, clock, journal, mut engine, poison, applied, snapshot } = foundation;
         let Start { settings, assembly, metrics, source, simulated } = start;
         tracing::info!(seq = %engine.seq(), applied, "journal recovered");
+        super::metering::started(simulated, snapshot.unwrap_or((Seq(0), clock.now())));
         let stop = Stop::default();
         let ledger = Arc::new(Ledger::default());
         let tally = Arc::new(Tally::default());
@@ -132,6 +134,7 @@ impl Gateway {
             durable,
             ledger: Arc::clone(&ledger),
             tally: Arc::clone(&tally),
+            usage: Usage::new(&engine),
         };
         let sequencer = Sequencer {
             snapshots: Snapshots::new(settings.journal.snapshot_every, clock.now(), engine.seq()),
@@ -219,12 +222,18 @@ impl Gateway {
             endpoint_wanted: !settings.endpoint.listen.is_empty(),
             out: self.out.clone(),
         };
+        let metered_clock = self.clock.clone();
         let page = super::metering::Page {
             reading: std::sync::Mutex::default(),
             render: self.metrics.clone(),
             ledger: Arc::clone(&self.ledger),
             handle: self.handle.clone(),
-            inbox_max: settings.limits.inbox_events_max,
+            board: Arc::clone(&self.board),
+            dispatch: ways.dispatch.clone(),
+            out: self.out.clone(),
+            limits: settings.limits.clone(),
+            data: self.folder.root().to_owned(),
+            now: Arc::new(move || metered_clock.now()),
         };
         let ports = console::Ports {
             sign_in: Arc::new(move |attempt| Box::pin(sign_in.clone().sign_in(attempt))),

@@ -2,20 +2,19 @@
 
 use super::handle::Handle;
 use super::ledger::{Counts, Ledger};
-use crate::telemetry::{self, gateway as meter};
+use super::machine;
+use super::ways_in::WaysOut;
+use crate::board::{Board, View};
+use crate::config::Limits;
+use crate::domain::ids::Seq;
+use crate::domain::time::Timestamp;
+use crate::telemetry::queues::Queue;
+use crate::telemetry::{self, CATALOGUE, Kind, gateway as meter};
+use crate::{dispatch, endpoint, intake};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// Seconds; from well under a commit to well beyond anything acceptable.
-const DURATIONS: [f64; 19] = [
-    0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
-    0.5, 1.0, 2.5, 5.0, 10.0,
-];
-
-/// How many at once.
-const NUMBERS: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1_024.0, 4_096.0];
-/// Bytes of a snapshot.
-const BYTES: [f64; 7] = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
+use tokio::sync::mpsc;
 
 pub(super) struct Page {
     /// One reading at a time: two that overlap would mix their numbers, and neither would balance.
@@ -23,7 +22,12 @@ pub(super) struct Page {
     pub render: PrometheusHandle,
     pub ledger: Arc<Ledger>,
     pub handle: Handle,
-    pub inbox_max: u32,
+    pub board: Arc<Board>,
+    pub dispatch: mpsc::Sender<dispatch::Inbox>,
+    pub out: WaysOut,
+    pub limits: Limits,
+    pub data: PathBuf,
+    pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
 impl Page {
@@ -31,9 +35,33 @@ impl Page {
     pub fn text(&self) -> String {
         let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         meter::ledger(&stages(&self.ledger.counts()));
-        meter::inbox(self.handle.waiting(), self.inbox_max);
+        self.queues();
+        let view = self.board.view();
+        telemetry::journal::released(view.seq);
+        telemetry::services::oldest_unacknowledged(oldest_unacknowledged(&view, (self.now)()));
+        telemetry::machine::disk(&machine::disk(&self.data));
+        telemetry::machine::process(&machine::process());
         self.render.run_upkeep();
         self.render.render()
+    }
+
+    /// Live streams and deliveries are told by their rooms whenever they change.
+    fn queues(&self) {
+        let limits = &self.limits;
+        fill(Queue::Inbox, self.handle.waiting(), limits.inbox_events_max as usize);
+        let waiting = self.dispatch.max_capacity() - self.dispatch.capacity();
+        fill(Queue::DispatchInbox, waiting, self.dispatch.max_capacity());
+        Queue::Deliveries.capacity(limits.deliveries_pending_max as usize);
+        Queue::LiveStreams.capacity(limits.live_streams_max as usize);
+        if let Some(endpoint) = self.out.endpoint().map(endpoint::Handle::load) {
+            fill(Queue::EndpointConnections, endpoint.connections.length, endpoint.connections.capacity);
+            fill(Queue::EndpointSessions, endpoint.sessions.length, endpoint.sessions.capacity);
+            fill(Queue::EndpointOutgoing, endpoint.outgoing_fullest.length, endpoint.outgoing_fullest.capacity);
+        }
+        let fullest = self.out.brokers().map(intake::Handle::queue).max_by_key(|(waiting, _)| *waiting);
+        if let Some((waiting, capacity)) = fullest {
+            fill(Queue::BrokerOutgoing, waiting, capacity);
+        }
     }
 }
 
@@ -42,16 +70,44 @@ impl Page {
 /// # Errors
 /// When another recorder is installed.
 pub fn install() -> anyhow::Result<PrometheusHandle> {
-    let recorder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &DURATIONS)?
-        .set_buckets_for_metric(Matcher::Suffix("_events".to_owned()), &NUMBERS)?
-        .set_buckets_for_metric(Matcher::Suffix("_records".to_owned()), &NUMBERS)?
-        .set_buckets_for_metric(Matcher::Suffix("_bytes".to_owned()), &BYTES)?
-        .build_recorder();
+    let mut recorder = PrometheusBuilder::new();
+    for metric in CATALOGUE {
+        if let Kind::Histogram(buckets) = metric.kind {
+            recorder = recorder.set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), buckets)?;
+        }
+    }
+    let recorder = recorder.build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).map_err(|error| anyhow::anyhow!("count metrics: {error}"))?;
-    telemetry::describe();
+    telemetry::begin();
+    // The console tells it when it changes, which may never be.
+    Queue::LiveStreams.length(0);
     Ok(handle)
+}
+
+/// What does not change, or seldom: the newest snapshot, and when it was taken.
+pub(super) fn started(simulated: bool, snapshot: (Seq, Timestamp)) {
+    meter::build(env!("CARGO_PKG_VERSION"), simulated);
+    telemetry::journal::snapshot_is(snapshot.0, snapshot.1);
+}
+
+fn fill(queue: Queue, length: usize, capacity: usize) {
+    queue.length(length);
+    queue.capacity(capacity);
+}
+
+/// Seconds, by priority. The board holds open alarms and a bounded number of closed ones.
+fn oldest_unacknowledged(view: &View, now: Timestamp) -> [f64; 4] {
+    let mut oldest = [0.0_f64; 4];
+    for row in view.alarms.values() {
+        let alarm = &row.alarm;
+        if !alarm.acknowledged && !alarm.cause.exercise && row.closed_at.is_none() {
+            let waited = now.since(alarm.raised_at).as_micros().max(0) as f64 / 1e6;
+            let slot = &mut oldest[alarm.priority as usize];
+            *slot = slot.max(waited);
+        }
+    }
+    oldest
 }
 
 fn stages(counts: &Counts) -> meter::Stages {

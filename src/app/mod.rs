@@ -20,6 +20,7 @@ mod history;
 mod inbox;
 pub mod ledger;
 pub mod logging;
+mod machine;
 pub mod metering;
 mod options;
 mod outbox;
@@ -33,6 +34,7 @@ mod snapshots;
 mod source;
 mod stores;
 mod tally;
+mod usage;
 mod ways_in;
 
 pub use handle::{Handle, Stopped};

@@ -7,6 +7,7 @@ use super::directory::SharedDirectory;
 use super::inbox::{Answer, Then};
 use super::ledger::{Counts, Ledger};
 use super::tally::Tally;
+use super::usage::Usage;
 use crate::board::{self, Board};
 use crate::dispatch;
 use crate::domain::decision::{Decision, Delivery, Effect, Fact};
@@ -40,6 +41,7 @@ pub struct World {
     pub durable: watch::Sender<Seq>,
     pub ledger: Arc<Ledger>,
     pub tally: Arc<Tally>,
+    pub usage: Usage,
 }
 
 struct Held {
@@ -104,11 +106,15 @@ impl Outbox {
             // Before the view, so that whoever is woken by it finds the books as they stand with it.
             self.world.board.set_ledger(on_the_board(&self.world.ledger.after(counted())));
             self.world.board.apply(held.iter().map(|held| (held.at, &held.event, &held.decision)));
-            self.refresh_directory(engine, &held);
+            let registry_changed = self.refresh_directory(engine, &held);
             self.dispatch(engine, &held);
             self.world.ledger.settled(counted());
             for held in &held {
                 self.world.tally.count(&held.decision);
+                self.world.usage.count(engine, held.at, &held.event, &held.decision);
+            }
+            if registry_changed {
+                self.world.usage.count_devices(engine);
             }
             self.world.tally.took(held.iter().filter_map(|held| held.received.map(|since| since.elapsed())));
             if let Some(seq) = durable {
@@ -127,14 +133,16 @@ impl Outbox {
     }
 
     /// Decoding must know what is registered before anybody is told that it is.
-    fn refresh_directory(&self, engine: &Engine, held: &[Held]) {
+    fn refresh_directory(&mut self, engine: &Engine, held: &[Held]) -> bool {
         let changed = held.iter().any(|held| {
             held.decision.verdict == Verdict::Accepted
                 && matches!(held.event, Event::Registered(_) | Event::Configured(_))
         });
         if changed {
             self.world.directory.refresh(engine);
+            self.world.usage.refresh(engine);
         }
+        changed
     }
 
     fn dispatch(&mut self, engine: &Engine, held: &[Held]) {

@@ -7,6 +7,7 @@ use crate::domain::ids::Seq;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::{Engine, Image};
 use crate::journal::{IMAGE_VERSION, Journal, JournalError, SnapshotWriter, write_image};
+use crate::telemetry;
 use std::thread::JoinHandle;
 
 /// No snapshot for fewer events than this: applying them again is quicker.
@@ -49,7 +50,7 @@ impl Snapshots {
         let image = engine.image();
         let writer = journal.snapshot_writer();
         let thread = std::thread::Builder::new().name("snapshot".to_owned());
-        match thread.spawn(move || report(write(&writer, &image))) {
+        match thread.spawn(move || report(write(&writer, &image), now)) {
             Ok(writing) => self.writing = Some(writing),
             Err(error) => tracing::warn!(%error, "no thread for a snapshot; the next start takes longer"),
         }
@@ -70,9 +71,12 @@ fn write(writer: &SnapshotWriter, image: &Image) -> Result<Seq, JournalError> {
     Ok(seq)
 }
 
-fn report(written: Result<Seq, JournalError>) {
+fn report(written: Result<Seq, JournalError>, taken_at: Timestamp) {
     match written {
-        Ok(seq) => tracing::debug!(%seq, "snapshot written"),
+        Ok(seq) => {
+            telemetry::journal::snapshot_is(seq, taken_at);
+            tracing::debug!(%seq, "snapshot written");
+        }
         Err(error) => tracing::warn!(%error, "snapshot not written; the next start takes longer"),
     }
 }

@@ -322,6 +322,10 @@ impl WaysOut {
     pub fn endpoint(&self) -> Option<&endpoint::Handle> {
         self.endpoint.get()
     }
+
+    pub fn brokers(&self) -> impl Iterator<Item = &intake::Handle> {
+        self.brokers.get().into_iter().flat_map(BTreeMap::values)
+    }
 }
 
 fn filters(texts: &[String]) -> Result<Vec<TopicFilter>, Denied> {

@@ -103,7 +103,7 @@ impl Board {
         }
         batch.finish();
         let seq = view.seq;
-        telemetry::board::published(&stopwatch, view.counts.alarms_open.iter().sum(), view.counts.tasks_open);
+        telemetry::board::published(&stopwatch);
         self.current.store(Arc::new(view));
         drop(writing);
         self.seq.send_replace(seq);

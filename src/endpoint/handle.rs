@@ -14,7 +14,36 @@ pub struct Handle {
     pub(super) context: Arc<Context>,
 }
 
+/// How full a bounded place is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fill {
+    pub length: usize,
+    pub capacity: usize,
+}
+
+/// How much the endpoint carries, against its limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    pub connections: Fill,
+    pub sessions: Fill,
+    /// Messages that wait for the client with most of them.
+    pub outgoing_fullest: Fill,
+}
+
 impl Handle {
+    /// For metering. It looks at every session, so ask a few times a minute, not per message.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let limits = &self.context.limits;
+        let free = self.context.connections.available_permits();
+        let (sessions, sessions_max, fullest) = self.context.sessions.fullest();
+        Load {
+            connections: Fill { length: limits.connections_max.saturating_sub(free), capacity: limits.connections_max },
+            sessions: Fill { length: sessions, capacity: sessions_max },
+            outgoing_fullest: Fill { length: fullest, capacity: limits.outgoing_max },
+        }
+    }
+
     /// Hands a message to a connected client, QoS 1 unless the client asked for 0. Until it is acknowledged it is sent
     /// again on every reconnection of the session; the same `key` meanwhile is not taken twice.
     ///

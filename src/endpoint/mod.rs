@@ -30,7 +30,7 @@ mod start;
 mod tls;
 
 pub use acknowledge::Acknowledge;
-pub use handle::Handle;
+pub use handle::{Fill, Handle, Load};
 pub use options::{Limits, Options, TlsFiles};
 pub use permission::{FilterError, TopicFilter};
 pub use ports::{

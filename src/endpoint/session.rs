@@ -229,6 +229,11 @@ impl Session {
         state.in_flight = 0;
     }
 
+    /// Messages it has not acknowledged.
+    pub fn outgoing(&self) -> usize {
+        self.state().outgoing.len()
+    }
+
     pub fn has_ended(&self, now: Instant) -> bool {
         let state = self.state();
         state.connection.is_none() && state.ends_at.is_some_and(|ends_at| ends_at <= now)

@@ -85,6 +85,13 @@ impl Sessions {
         self.by_client().get(client).cloned()
     }
 
+    /// How many there are, how many may be, and the messages that wait in the fullest.
+    pub fn fullest(&self) -> (usize, usize, usize) {
+        let sessions: Vec<_> = self.by_client().values().map(Arc::clone).collect();
+        let outgoing = sessions.iter().map(|session| session.outgoing()).max();
+        (sessions.len(), self.sessions_max, outgoing.unwrap_or(0))
+    }
+
     /// Forgets the sessions whose time is over and returns how many there were.
     pub fn sweep(&self) -> usize {
         let now = Instant::now();

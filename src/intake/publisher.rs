@@ -89,6 +89,13 @@ impl Handle {
     pub fn connected(&self) -> bool {
         self.open.current().is_some()
     }
+
+    /// Messages waiting for the connection, and how many may.
+    #[must_use]
+    pub fn queue(&self) -> (usize, usize) {
+        let capacity = self.queue.max_capacity();
+        (capacity - self.queue.capacity(), capacity)
+    }
 }
 
 impl OpenConnection {

@@ -3,6 +3,7 @@
 //! The route is its pattern, never its path, so that the labels stay few.
 
 use super::Stopwatch;
+use super::queues::Queue;
 
 #[expect(clippy::disallowed_macros, reason = "metric names live in telemetry")]
 pub fn answered(stopwatch: &Stopwatch, route: &str, status: u16) {
@@ -10,9 +11,9 @@ pub fn answered(stopwatch: &Stopwatch, route: &str, status: u16) {
     metrics::histogram!("rettidig_console_request_seconds", &labels).record(stopwatch.elapsed().as_secs_f64());
 }
 
-#[expect(clippy::disallowed_macros, reason = "metric names live in telemetry")]
+/// Live streams to screens.
 pub fn streams(open: usize) {
-    metrics::gauge!("rettidig_console_streams").set(open as f64);
+    Queue::LiveStreams.length(open);
 }
 
 /// A stream began with the whole view instead of the difference.

@@ -1,12 +1,13 @@
 //! What dispatch is metered and logged by.
 #![expect(clippy::disallowed_macros, reason = "the one place where the metric names of this room live")]
 
+use super::queues::Queue;
 use crate::domain::ids::DeliveryId;
-use metrics::{counter, gauge};
+use metrics::counter;
 
 /// Deliveries kept for crews.
 pub fn pending(count: usize) {
-    gauge!("rettidig_dispatch_pending").set(count as f64);
+    Queue::Deliveries.length(count);
 }
 
 /// A message was given to a channel; `channel` is `endpoint` or `broker`.

@@ -111,6 +111,17 @@ impl Default for Meters {
 }
 
 impl TurnedAway {
+    pub const ALL: [Self; 8] = [
+        Self::Full,
+        Self::WrongCredentials,
+        Self::NotPermitted,
+        Self::Unavailable,
+        Self::Anonymous,
+        Self::BadGreeting,
+        Self::TooSlow,
+        Self::TlsHandshake,
+    ];
+
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -127,6 +138,19 @@ impl TurnedAway {
 }
 
 impl Ended {
+    pub const ALL: [Self; 10] = [
+        Self::Disconnected,
+        Self::Lost,
+        Self::Silent,
+        Self::Stuck,
+        Self::TakenOver,
+        Self::Expelled,
+        Self::Violation,
+        Self::Oversize,
+        Self::Abandoned,
+        Self::ShuttingDown,
+    ];
+
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

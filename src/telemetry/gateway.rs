@@ -1,14 +1,21 @@
-//! Names for the whole gateway: the conservation ledger and the inbox.
+//! Names for the whole gateway: what runs, and the conservation ledger.
 
+use super::catalogue::OUTCOMES;
 use crate::domain::reason::QuarantineReason;
 use std::time::Duration;
 
-pub const LEDGER: &str = "rettidig_messages";
+pub const RECEIVED: &str = "rettidig_messages_received_total";
+pub const SETTLED: &str = "rettidig_messages_settled_total";
+pub const IN_FLIGHT: &str = "rettidig_messages_in_flight";
 pub const LEDGER_BALANCED: &str = "rettidig_ledger_balanced";
-pub const INBOX: &str = "rettidig_inbox_events";
-pub const INBOX_MAX: &str = "rettidig_inbox_events_max";
-
 pub const DECODE: &str = "rettidig_decode_seconds";
+
+/// What runs.
+#[expect(clippy::disallowed_macros, reason = "telemetry is where metric names live")]
+pub fn build(version: &'static str, simulated: bool) {
+    metrics::gauge!("rettidig_build_info", "version" => version).set(1.0);
+    metrics::gauge!("rettidig_simulated").set(f64::from(u8::from(simulated)));
+}
 
 /// What became of the messages received since the start.
 #[derive(Clone, Debug, Default)]
@@ -27,18 +34,12 @@ pub struct Stages {
 #[expect(clippy::disallowed_macros, reason = "telemetry is where metric names live")]
 pub fn ledger(stages: &Stages) {
     let quarantined: u64 = stages.quarantined.iter().map(|(_, count)| count).sum();
-    let readings = [
-        ("received", stages.received),
-        ("in_flight", stages.in_flight),
-        ("decided", stages.decided),
-        ("redacted", stages.redacted),
-        ("duplicate", stages.duplicates),
-        ("refused", stages.refused),
-        ("quarantined", quarantined),
-    ];
-    for (stage, count) in readings {
-        metrics::gauge!(LEDGER, "stage" => stage).set(count as f64);
+    metrics::counter!(RECEIVED).absolute(stages.received);
+    let settled = [stages.decided, stages.redacted, stages.duplicates, stages.refused, quarantined];
+    for (outcome, count) in OUTCOMES.into_iter().zip(settled) {
+        metrics::counter!(SETTLED, "outcome" => outcome).absolute(count);
     }
+    metrics::gauge!(IN_FLIGHT).set(stages.in_flight as f64);
     metrics::gauge!(LEDGER_BALANCED).set(f64::from(u8::from(stages.balanced)));
 }
 
@@ -46,11 +47,4 @@ pub fn ledger(stages: &Stages) {
 #[expect(clippy::disallowed_macros, reason = "telemetry is where metric names live")]
 pub fn decoded(took: Duration) {
     metrics::histogram!(DECODE).record(took.as_secs_f64());
-}
-
-/// How full the inbox is.
-#[expect(clippy::disallowed_macros, reason = "telemetry is where metric names live")]
-pub fn inbox(waiting: usize, max: u32) {
-    metrics::gauge!(INBOX).set(waiting as f64);
-    metrics::gauge!(INBOX_MAX).set(f64::from(max));
 }

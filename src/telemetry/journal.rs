@@ -1,7 +1,9 @@
 //! Metering of the journal: how long appending and syncing take, how large batches are, what maintenance does.
 #![expect(clippy::disallowed_macros, reason = "metric names live in telemetry, and this is it")]
 
-use metrics::{counter, histogram};
+use crate::domain::ids::Seq;
+use crate::domain::time::Timestamp;
+use metrics::{counter, gauge, histogram};
 use std::time::Duration;
 
 /// One group commit is durable: `appending` is the time its records took to encode and insert, `committing` the sync.
@@ -29,4 +31,15 @@ pub fn pruned(files: usize) {
 pub fn snapshot_written(bytes: u64, took: Duration) {
     histogram!("rettidig_journal_snapshot_seconds").record(took);
     histogram!("rettidig_journal_snapshot_bytes").record(bytes as f64);
+}
+
+/// The newest snapshot reaches `seq`, and the engine was there at `at`.
+pub fn snapshot_is(seq: Seq, at: Timestamp) {
+    gauge!("rettidig_journal_snapshot_seq").set(seq.0 as f64);
+    gauge!("rettidig_journal_snapshot_timestamp_seconds").set(at.as_micros() as f64 / 1e6);
+}
+
+/// Everything up to `seq` is released.
+pub fn released(seq: Seq) {
+    gauge!("rettidig_journal_seq").set(seq.0 as f64);
 }

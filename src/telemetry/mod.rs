@@ -3,8 +3,8 @@
 //! Rooms call these functions; the raw `metrics` macros are banned elsewhere. Labels are bounded:
 //! never a device, a person or an alarm.
 
-mod describe;
-pub use describe::describe;
+mod catalogue;
+pub use catalogue::{CATALOGUE, Kind, Label, Metric, Values, begin, markdown};
 
 pub mod board;
 pub mod console;
@@ -13,7 +13,10 @@ pub mod endpoint;
 pub mod gateway;
 pub mod intake;
 pub mod journal;
+pub mod machine;
+pub mod queues;
 pub mod sequencer;
+pub mod services;
 pub mod store;
 
 use std::time::{Duration, Instant};

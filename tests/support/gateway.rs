@@ -399,7 +399,11 @@ impl Metrics {
 
     /// One stage of the ledger.
     pub fn messages(&self, stage: &str) -> u64 {
-        self.get(&format!("rettidig_messages{{stage=\"{stage}\"}}"))
+        match stage {
+            "received" => self.get("rettidig_messages_received_total"),
+            "in_flight" => self.get("rettidig_messages_in_flight"),
+            outcome => self.get(&format!("rettidig_messages_settled_total{{outcome=\"{outcome}\"}}")),
+        }
     }
 
     pub fn assert_balanced(&self) {
