@@ -1,5 +1,5 @@
-//! What an operator watches the gateway by: the metrics page of a real one under load, and the table of
-//! metrics. Prometheus' own tool is the judge of names.
+//! What an operator watches the gateway by: the metrics page of a real one under load, the alert rules, the dashboard
+//! and the table of metrics. Prometheus' own tool is the judge of names, rules and expressions.
 #![allow(clippy::allow_attributes, reason = "the shared support files allow what one binary does not use")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failing test may panic")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test picks what it looks for")]
@@ -19,6 +19,7 @@ use rettidig::telemetry::{CATALOGUE, Kind, Metric, Values, markdown};
 use rettidig::vault::ClientRole;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -217,6 +218,83 @@ fn assert_true(page: &Metrics) {
 fn the_judge_finds_a_bad_name() {
     let bad = "# HELP x_ms Milliseconds.\n# TYPE x_ms counter\nx_ms 1\n";
     assert!(std::panic::catch_unwind(|| promtool(&["check", "metrics"], bad)).is_err());
+}
+
+#[test]
+fn the_alert_rules_hold_what_their_tests_say() {
+    let rules = deploy("prometheus/rules/rettidig.yml");
+    promtool(&["check", "config", deploy("prometheus/prometheus.yml").to_str().unwrap()], "");
+    promtool(&["check", "rules", rules.to_str().unwrap()], "");
+    let tests: Vec<_> =
+        fs::read_dir(deploy("prometheus/rules/tests")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let paths = tests.iter().map(|path| path.to_str().unwrap());
+    promtool(&["test", "rules"].into_iter().chain(paths).collect::<Vec<_>>(), "");
+
+    let tested: String = tests.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let text = fs::read_to_string(rules).unwrap();
+    let alerts: Vec<_> = text.split("- alert: ").skip(1).collect();
+    assert!(alerts.len() >= 15, "only {} alerts", alerts.len());
+    for alert in alerts {
+        let name = alert.lines().next().unwrap();
+        for part in ["severity: ", "summary: ", "description: "] {
+            assert!(alert.contains(part), "{name} has no {part}");
+        }
+        assert!(alert.contains("severity: critical") || alert.contains("severity: warning"), "{name}");
+        // What follows the question for this alert: one that fires, and one that is quiet.
+        let answers: Vec<_> = tested.split(&format!("ALERTS{{alertname=\"{name}\",")).skip(1).collect();
+        let fires = answers.iter().any(|answer| answer.lines().nth(2).unwrap().trim() == "exp_samples:");
+        assert!(fires, "no test lets {name} fire");
+        if name != "RettidigDown" {
+            let quiet = answers.iter().any(|answer| answer.lines().nth(2).unwrap().trim() == "exp_samples: []");
+            assert!(quiet, "no test keeps {name} quiet");
+        }
+    }
+    assert_known("the alert rules", &text);
+}
+
+#[test]
+fn the_dashboard_asks_for_what_there_is() {
+    let text = fs::read_to_string(deploy("grafana/rettidig.json")).unwrap();
+    let dashboard: Value = serde_json::from_str(&text).unwrap();
+    assert!(dashboard["schemaVersion"].as_u64().unwrap() >= 39);
+    let variables = dashboard["templating"]["list"].as_array().unwrap();
+    assert!(variables.iter().any(|variable| variable["type"] == "datasource" && variable["name"] == "datasource"));
+    let panels = dashboard["panels"].as_array().unwrap();
+    let rows: Vec<_> = panels.iter().filter(|panel| panel["type"] == "row").map(|row| row["title"].as_str()).collect();
+    assert!(rows.len() >= 7, "{rows:?}");
+    let ids: BTreeSet<_> = panels.iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
+    assert_eq!(ids.len(), panels.len(), "two panels have one id");
+
+    let mut expressions = Vec::new();
+    for panel in panels.iter().filter(|panel| panel["type"] != "row") {
+        for target in panel["targets"].as_array().unwrap() {
+            assert_eq!(target["datasource"]["uid"], "${datasource}", "{}", panel["title"]);
+            expressions.push(target["expr"].as_str().unwrap());
+        }
+    }
+    assert_known("the dashboard", &expressions.join("\n"));
+    // Prometheus reads the expressions as recording rules, with values in the place of Grafana's variables.
+    let mut rules = "groups:\n- name: dashboard\n  rules:\n".to_owned();
+    for (n, expression) in expressions.iter().enumerate() {
+        let plain = expression.replace("$__rate_interval", "5m").replace("$job", ".*").replace("$instance", ".*");
+        assert!(!plain.contains('$'), "{plain}");
+        writeln!(rules, "  - record: dashboard:panel_{n}\n    expr: {}", Value::from(plain)).unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dashboard.yml");
+    fs::write(&path, rules).unwrap();
+    promtool(&["check", "rules", path.to_str().unwrap()], "");
+}
+
+/// Every metric that is named is one we have, and a few are named at all.
+fn assert_known(what: &str, text: &str) {
+    let words: BTreeSet<_> = text
+        .split(|found: char| !(found.is_ascii_alphanumeric() || found == '_'))
+        .filter(|word| word.starts_with("rettidig_") || word.starts_with("process_"))
+        .collect();
+    assert!(words.len() > 10, "{what} names only {words:?}");
+    let unknown: Vec<_> = words.iter().filter(|word| metric_of(word).is_none()).collect();
+    assert!(unknown.is_empty(), "{what} asks for metrics that are not there: {unknown:?}");
 }
 
 /// `make metrics` writes it.
