@@ -20,12 +20,14 @@ demo: binary ## a simulated municipality in this terminal; the page's address st
 
 test: tools-test web ## every test: pure, real broker, crash, simulation, page
 	$(CARGO) test --locked --features faults
+	$(CARGO) test --locked --features faults,otel --test traces
 	cd web && npm run --silent check && npm test --silent
 	cd web && RETTIDIG_BINARY=../target/debug/rettidig npm run --silent e2e
 
 check: tools-test web ## all of CI: format, lints, tests, licences, documentation, web
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets --features faults -- -D warnings
+	$(CARGO) clippy --locked --lib --test traces --features faults,otel -- -D warnings
 	$(MAKE) test
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; \

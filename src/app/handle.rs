@@ -6,6 +6,7 @@ use crate::domain::event::Event;
 use crate::domain::time::Timestamp;
 use crate::engine::Engine;
 use crate::telemetry::stopwatch;
+use crate::telemetry::trace::Trace;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -28,9 +29,9 @@ impl Handle {
     }
 
     /// Hands in what a message became; waits while the inbox is full.
-    pub(super) async fn receive(&self, event: Event, then: Then) {
+    pub(super) async fn receive(&self, event: Event, then: Then, trace: Trace) {
         self.ledger.received();
-        let submission = Submission { event, then, received: Some(stopwatch()) };
+        let submission = Submission { event, then, received: Some(stopwatch()), trace };
         if self.inbox.send(Item::Submission(submission)).await.is_err() {
             // Its acknowledgement went with it: the sender keeps the message.
             self.ledger.returned();
@@ -49,7 +50,7 @@ impl Handle {
     /// When the gateway stops before it is decided.
     pub async fn ask_for(&self, event: Event) -> Result<Answer, Stopped> {
         let (answer, answered) = oneshot::channel();
-        let submission = Submission { event, then: Then::Answer(answer), received: None };
+        let submission = Submission { event, then: Then::Answer(answer), received: None, trace: Trace::NONE };
         self.inbox.send(Item::Submission(submission)).await.map_err(|_| Stopped)?;
         answered.await.map_err(|_| Stopped)
     }

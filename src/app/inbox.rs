@@ -9,6 +9,7 @@ use crate::domain::reason::Verdict;
 use crate::domain::time::Timestamp;
 use crate::engine::Engine;
 use crate::telemetry::Stopwatch;
+use crate::telemetry::trace::Trace;
 use crate::{endpoint, intake};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -44,6 +45,7 @@ pub struct Submission {
     pub then: Then,
     /// Since it was handed in.
     pub received: Option<Stopwatch>,
+    pub trace: Trace,
 }
 
 /// What happens once the decision is durable.
@@ -73,7 +75,7 @@ impl Submission {
     /// An event that nobody waits for.
     #[must_use]
     pub const fn of(event: Event) -> Self {
-        Self { event, then: Then::Nothing, received: None }
+        Self { event, then: Then::Nothing, received: None, trace: Trace::NONE }
     }
 }
 

@@ -18,6 +18,7 @@ use crate::domain::reason::Verdict;
 use crate::domain::time::Timestamp;
 use crate::endpoint;
 use crate::engine::Engine;
+use crate::telemetry::trace::{Moment, Trace};
 use crate::telemetry::{self, Stopwatch};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -44,12 +45,14 @@ pub struct World {
     pub usage: Usage,
 }
 
-struct Held {
-    at: Timestamp,
-    event: Event,
-    decision: Decision,
-    then: Then,
-    received: Option<Stopwatch>,
+/// One decision, and what is owed to whoever brought its event.
+pub struct Held {
+    pub at: Timestamp,
+    pub event: Event,
+    pub decision: Decision,
+    pub then: Then,
+    pub received: Option<Stopwatch>,
+    pub trace: Trace,
 }
 
 #[derive(Default)]
@@ -64,8 +67,15 @@ impl Outbox {
         Self { held: Vec::new(), signals: Vec::new(), batch_max, note: None, dispatch_missed: false, world }
     }
 
-    pub fn hold(&mut self, at: Timestamp, event: Event, decision: Decision, then: Then, received: Option<Stopwatch>) {
-        self.held.push(Held { at, event, decision, then, received });
+    pub fn hold(&mut self, held: Held) {
+        self.held.push(held);
+    }
+
+    /// What is held has become durable between these moments.
+    pub fn synced(&mut self, from: Moment, to: Moment) {
+        for held in &mut self.held {
+            held.trace.synced(from, to);
+        }
     }
 
     /// Somebody wants to know when everything held up to here has been released.
@@ -102,6 +112,7 @@ impl Outbox {
     pub fn release(&mut self, engine: &Engine, durable: Option<Seq>) {
         let held = std::mem::take(&mut self.held);
         if !held.is_empty() {
+            let begun = telemetry::trace::moment();
             let counted = || held.iter().filter(|held| held.then.counts()).map(|held| held.decision.verdict);
             // Before the view, so that whoever is woken by it finds the books as they stand with it.
             self.world.board.set_ledger(on_the_board(&self.world.ledger.after(counted())));
@@ -121,10 +132,14 @@ impl Outbox {
                 self.world.durable.send_replace(seq);
             }
             let mut acknowledgements = Vec::with_capacity(held.len());
+            let mut traces = Vec::with_capacity(held.len());
             for held in held {
-                self.answer(held, &mut acknowledgements);
+                traces.push(self.answer(held, &mut acknowledgements));
             }
             endpoint::Acknowledge::release_all(&mut acknowledgements);
+            for trace in traces {
+                trace.released(begun);
+            }
         }
         for signal in self.signals.drain(..) {
             // Whoever asked may have gone; nothing depends on it.
@@ -175,8 +190,8 @@ impl Outbox {
         }
     }
 
-    fn answer(&mut self, held: Held, acknowledgements: &mut Vec<endpoint::Acknowledge>) {
-        let Held { event, decision, then, received, .. } = held;
+    fn answer(&mut self, held: Held, acknowledgements: &mut Vec<endpoint::Acknowledge>) -> Trace {
+        let Held { event, decision, then, received, trace, .. } = held;
         telemetry::sequencer::decided(&decision, received.map(|since| since.elapsed()));
         let seq = decision.seq;
         match then {
@@ -194,6 +209,7 @@ impl Outbox {
                 self.note_release(&event, seq, left);
             }
         }
+        trace
     }
 
     /// Only messages without an identity of their own are compared with what was acknowledged.

@@ -5,7 +5,7 @@
 
 use super::clock::Clock;
 use super::inbox::{Inbox, Item, Submission, Then};
-use super::outbox::Outbox;
+use super::outbox::{Held, Outbox};
 use super::poison::Poison;
 use super::self_watch;
 use super::snapshots::Snapshots;
@@ -135,7 +135,8 @@ impl Sequencer {
     }
 
     fn decide(&mut self, now: Timestamp, submission: Submission) -> Result<(), JournalError> {
-        let Submission { event, then, received } = submission;
+        let Submission { event, then, received, mut trace } = submission;
+        let begun = telemetry::trace::moment();
         let poisoned = self.poison.is_poison(&event);
         let (event, decision) = if poisoned {
             let event = set_aside(event);
@@ -149,7 +150,8 @@ impl Sequencer {
             (event, decision)
         };
         self.journal.append(now, &event, &decision)?;
-        self.outbox.hold(now, event, decision, then, received);
+        trace.decided(begun, &decision);
+        self.outbox.hold(Held { at: now, event, decision, then, received, trace });
         if poisoned && self.engine.inventory().device(&self_watch::device()).is_some() {
             return self.decide(now, Submission::of(self_watch::poisoned(now)));
         }
@@ -183,8 +185,9 @@ impl Sequencer {
     }
 
     fn sync_and_release(&mut self) -> Result<(), JournalError> {
-        let stopwatch = telemetry::stopwatch();
+        let (stopwatch, begun) = (telemetry::stopwatch(), telemetry::trace::moment());
         let durable = self.journal.sync()?;
+        self.outbox.synced(begun, telemetry::trace::moment());
         telemetry::sequencer::synced(stopwatch.elapsed(), self.outbox.len());
         super::faults::maybe_end_before_release(self.outbox.events());
         self.outbox.release(&self.engine, durable);

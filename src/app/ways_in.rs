@@ -16,6 +16,7 @@ use crate::domain::ids::{ClientId, CrewId};
 use crate::domain::reason::QuarantineReason;
 use crate::domain::uplink::Uplink;
 use crate::endpoint::{self, ClientStatus, Denied, Grant, Login, RefusedMessage, RefusedReason, TopicFilter};
+use crate::telemetry::trace::Trace;
 use crate::vault::{ClientRole, Vault};
 use crate::{intake, telemetry};
 use bytes::Bytes;
@@ -87,7 +88,8 @@ impl WaysIn {
             refused: Arc::new(move |message, acknowledge| {
                 let ways = refused.clone();
                 Box::pin(async move {
-                    ways.handle.receive(ways.set_aside(message), Then::Endpoint(acknowledge)).await;
+                    let trace = Trace::arrived("endpoint");
+                    ways.handle.receive(ways.set_aside(message), Then::Endpoint(acknowledge), trace).await;
                 })
             }),
             subscribed: Arc::new(move |client, filter| subscribed.on_subscribed(client, filter)),
@@ -158,10 +160,12 @@ impl WaysIn {
     }
 
     async fn take(&self, uplink: &Uplink, then: Then) {
-        let stopwatch = telemetry::stopwatch();
+        let trace = Trace::arrived(if matches!(then, Then::Intake(_)) { "broker" } else { "endpoint" });
+        let (stopwatch, arrived) = (telemetry::stopwatch(), telemetry::trace::moment());
         let event = decode::read(&self.directory.current(), uplink);
         telemetry::gateway::decoded(stopwatch.elapsed());
-        self.handle.receive(event, then).await;
+        trace.decoded(arrived);
+        self.handle.receive(event, then, trace).await;
     }
 
     /// A login by certificate needs no password; any other needs the secret that the vault holds for its name.

@@ -18,6 +18,7 @@ pub mod queues;
 pub mod sequencer;
 pub mod services;
 pub mod store;
+pub mod trace;
 
 use std::time::{Duration, Instant};
 

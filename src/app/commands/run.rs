@@ -9,6 +9,7 @@ use crate::app::data_folder::{DataFolderError, addresses};
 use crate::app::foundation::Foundation;
 use crate::app::gateway::{Gateway, Start};
 use crate::app::{logging, metering};
+use crate::telemetry::trace;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ pub fn run(source: Source) -> anyhow::Result<Outcome> {
         Err(outcome) => return Ok(outcome),
     };
     logging::start(&loaded.settings.log)?;
+    let _traces = trace::start().map_err(anyhow::Error::msg)?;
     let Ok(assembly) = assemble(&loaded) else {
         complain(&format!("faults in the configuration: `rettidig check {}` shows them", source.folder.display()));
         return Ok(Outcome::Faults);
