@@ -105,6 +105,9 @@ const ENDED: &[&str] = &[
     "abandoned",
     "shutting_down",
 ];
+/// The labels of `LinkError` in `src/intake/client.rs`.
+const BROKER_FAILURES: &[&str] =
+    &["unreachable", "timeout", "tls", "refused", "closed", "too_large", "protocol", "withheld"];
 const TURNED_AWAY: &[&str] = &[
     "full",
     "wrong_credentials",
@@ -202,7 +205,7 @@ pub const CATALOGUE: &[Metric] = &[
     counter("rettidig_intake_connections_total", BY_BROKER, "Connections made to an external broker."),
     counter(
         "rettidig_intake_connection_failures_total",
-        &[BROKER, limited("reason", "a closed list in `src/intake/error.rs`")],
+        &[BROKER, closed("reason", BROKER_FAILURES)],
         "Connections to an external broker that ended or failed, by reason.",
     ),
     counter(

@@ -2,7 +2,7 @@
 
 use super::catalogue::QUEUES;
 
-/// The bounded places of the house, in the order of [`QUEUES`].
+/// The bounded places of the house, in the order of the catalogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Queue {
     /// Events waiting for the loop.
