@@ -76,6 +76,24 @@ const checks = {
     await gateway.stop();
   },
 
+  async "an ended task is shown as ended, in both lists, whatever stage it had reached"() {
+    const gateway = await fakeGateway({ signedIn: true });
+    const task = [...gateway.state.tasks.values()][0];
+    const page = await open(gateway.url);
+    const alarm = page.locator("#alarms li").filter({ hasText: `Opgave ${task.id}:` });
+    gateway.publish({ tasks: [{ ...task, status: "in-progress", stage: "on-site" }] });
+    await alarm.getByText("På stedet").waitFor();
+    const ended = { ...task, status: "completed", stage: "on-site", ended_at: new Date().toISOString() };
+    gateway.publish({ tasks: [ended] });
+    await alarm.getByText("Udført").waitFor();
+    assert.equal(await alarm.getByText("På stedet").count(), 0);
+    await page.getByLabel("Vis afsluttede").check();
+    const row = page.locator("section li").filter({ hasText: `Opgave ${task.id} fra alarm` });
+    await row.getByText("Udført").waitFor();
+    await done(page);
+    await gateway.stop();
+  },
+
   async "says since when it is not live, comes back and resumes"() {
     const gateway = await fakeGateway({ signedIn: true });
     const page = await open(gateway.url, { language: "en-GB" });

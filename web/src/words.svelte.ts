@@ -4,6 +4,7 @@
 
 import da from "./i18n/da.json";
 import en from "./i18n/en.json";
+import type { Task } from "./wire";
 
 export type Key = keyof typeof da;
 export type Language = "da" | "en";
@@ -43,6 +44,11 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
 export function word(kind: "kind" | "status" | "stage" | "reason", code: string): string {
   const key = `${kind}.${code}`;
   return key in danish ? t(key as Key) : code;
+}
+
+/** How far a task is: its stage on the way, and how it ended once it has. */
+export function progress(task: Pick<Task, "status" | "stage" | "ended_at">): string {
+  return task.stage !== undefined && task.ended_at === undefined ? word("stage", task.stage) : word("status", task.status);
 }
 
 /** A refusal in words. */
