@@ -244,6 +244,8 @@ impl Gateway {
                 let handle = command.clone();
                 Box::pin(async move {
                     let answer = handle.ask_for(Event::Commanded(request)).await.map_err(|_| console::Unavailable)?;
+            public_origin: settings.http.public_origin.clone(),
+            metrics_open: settings.http.metrics_open,
                     Ok(console::CommandAnswer { seq: answer.seq, verdict: answer.verdict })
                 })
             }),
@@ -306,7 +308,8 @@ impl Gateway {
         let Some(token) = self.vault.first_start_link(self.clock.now())? else { return Ok(()) };
         if let Some(address) = http.first() {
             // To the terminal only, never to the log: the link is a secret.
-            let link = control::first_start_link(address.port(), &token);
+            let origin = self.reload.settings.http.public_origin.as_deref();
+            let link = control::first_start_link(origin, address.port(), &token);
             super::commands::complain(&format!(
                 "no account yet; make the first one within a day at
   {link}"

@@ -8,7 +8,7 @@ use crate::domain::configuration::DispatchPolicy;
 use crate::domain::fault::{Fault, suggest_known};
 use crate::domain::time::Span;
 use crate::domain::toml_reader::{Document, Faults, Field, Override, Section};
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// Reads settings; files they name are looked for in `folder`.
@@ -119,9 +119,49 @@ pub(super) fn file(field: &Field<'_>, folder: &Path) -> Option<PathBuf> {
 }
 
 fn http(mut section: Section<'_>) -> Http {
-    let listen = section.optional("listen").and_then(|field| address(&field, "127.0.0.1:8080"));
+    let listen = section.optional("listen");
+    let public_origin = section.optional("public_origin");
+    let metrics_open = section.optional("metrics_open").and_then(|field| field.boolean()).unwrap_or(false);
     section.finish();
-    Http { listen: listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))) }
+    let address = listen.as_ref().and_then(|field| address(field, "127.0.0.1:8080"));
+    if let (Some(field), Some(address), None) = (&listen, address, &public_origin)
+        && !address.ip().is_loopback()
+    {
+        field.fault(
+            format!("{address} is reached from other machines, and passwords would cross the network unencrypted"),
+            "keep 127.0.0.1 behind a proxy with TLS, or set public_origin to the https address of that proxy"
+                .to_owned(),
+        );
+    }
+    Http {
+        listen: address.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
+        public_origin: public_origin.and_then(|field| origin(&field)),
+        metrics_open,
+    }
+}
+
+/// An https origin as browsers send it: scheme, host and perhaps a port.
+fn origin(field: &Field<'_>) -> Option<String> {
+    let text = field.filled_text(knobs::TEXT_BYTES_MAX)?;
+    let origin = text.value.trim().to_ascii_lowercase();
+    let authority = origin.strip_prefix("https://").unwrap_or_default();
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        Some(_) | None => (authority, None),
+    };
+    let named = |host: &str| {
+        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
+    };
+    let numbered = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let known = numbered.map_or_else(|| named(host), |address| address.parse::<Ipv6Addr>().is_ok());
+    if known && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0)) {
+        return Some(origin);
+    }
+    field.fault(
+        format!("\"{}\" is no https origin", text.value),
+        "write scheme and host as people open it, without a path: \"https://rettidig.example.dk\"".to_owned(),
+    );
+    None
 }
 
 fn journal(mut section: Section<'_>) -> Journal {

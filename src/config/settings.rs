@@ -113,6 +113,12 @@ pub struct Http {
     /// One address; put a proxy with TLS before it to reach it from elsewhere. Port 0 picks a free one.
     #[schemars(with = "String", extend("default" = "127.0.0.1:8080"))]
     pub listen: SocketAddr,
+    /// The https address that people open, when a proxy ends TLS in front; the page then answers to it alone.
+    /// Without it the page answers on this machine only.
+    pub public_origin: Option<String>,
+    /// Metrics and readiness for everyone who reaches the address, instead of this machine only.
+    #[schemars(extend("default" = false))]
+    pub metrics_open: bool,
 }
 
 /// The durable log of everything that happened.

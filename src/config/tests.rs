@@ -80,7 +80,23 @@ fn the_shipped_file_shows_every_default() {
     let url = full.store.url.take().unwrap();
     assert!(url.tls && url.config.get_password() == Some(b"st0re"));
     assert_eq!((full.store.password.take().is_some(), full.store.ca.take().is_some()), (true, true));
+    assert_eq!(full.http.public_origin.take().as_deref(), Some("https://rettidig.example.dk"));
     assert_eq!(full, usual);
+}
+
+#[test]
+fn the_page_is_opened_to_others_behind_https_only() {
+    let open =
+        settings("[http]\nlisten = \"0.0.0.0:8080\"\npublic_origin = \"https://Rettidig.example.dk:8443\"\n", &[]);
+    assert_eq!(open.http.public_origin.as_deref(), Some("https://rettidig.example.dk:8443"));
+    let plain = faults("[http]\nlisten = \"0.0.0.0:8080\"\n", &[]);
+    assert!(plain.contains("rettidig.toml:2:10") && plain.contains("public_origin"), "{plain}");
+    for origin in
+        ["http://a.dk", "https://a.dk/", "https://", "https://u@a.dk", "a.dk", "https://a.dk:0", "https://[::g]"]
+    {
+        let told = faults(&format!("[http]\npublic_origin = \"{origin}\"\n"), &[]);
+        assert!(told.contains("is no https origin"), "{told}");
+    }
 }
 
 #[test]
@@ -208,7 +224,7 @@ fn a_fault_in_the_environment_names_the_variable() {
     RETTIDIG__ENDPOINT__LISTEN:1:1 "here" is no address with a port
         write an IP address and a port, such as "127.0.0.1:1883"
     RETTIDIG__ENDPOINT__LISTN:1:1 there is no setting `endpoint.listn`
-        did you mean `endpoint.listen`? known: `data.folder`, `dispatch.offer_timeouts`, `dispatch.retry_after`, `endpoint.listen`, `endpoint.tls.certificate`, `endpoint.tls.client_ca`, `endpoint.tls.key`, `endpoint.without_tls`, `http.listen`, `journal.file_age_max`, `journal.file_mebibytes_max`, `journal.retain_for` and 28 more
+        did you mean `endpoint.listen`? known: `data.folder`, `dispatch.offer_timeouts`, `dispatch.retry_after`, `endpoint.listen`, `endpoint.tls.certificate`, `endpoint.tls.client_ca`, `endpoint.tls.key`, `endpoint.without_tls`, `http.listen`, `http.metrics_open`, `http.public_origin`, `journal.file_age_max` and 30 more
     RETTIDIG__ENDPOINT__TLS__KEY:1:1 there is no file "k.pem"
         it is looked for in <folder>
     RETTIDIG__LIMITS__PAYLOAD_BYTES_MAX:1:1 `payload_bytes_max` is not a whole number

@@ -65,7 +65,11 @@ impl FromRequestParts<Shared> for Changer {
 pub(super) async fn same_site(State(console): State<Shared>, request: Request, next: Next) -> Response {
     if !console.site.answers_to(request.headers()) {
         let problem = Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong_host", "This is not the console's address");
-        let detail = "over plain http the console answers to localhost only; set its https origin in the configuration";
+        let detail = if console.site.secure() {
+            "it answers to the https address in the setting http.public_origin only"
+        } else {
+            "over plain http it answers to localhost only; the setting http.public_origin opens it behind https"
+        };
         return problem.detail(detail).into_response();
     }
     let looks = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -88,7 +92,7 @@ pub(super) async fn this_machine(
     if console.options.metrics_open || (is_this_machine(peer.ip()) && !handed_on) {
         return next.run(request).await;
     }
-    Problem::forbidden("only this machine may ask; see the setting metrics_open").into_response()
+    Problem::forbidden("only this machine may ask; see the setting http.metrics_open").into_response()
 }
 
 fn is_this_machine(peer: IpAddr) -> bool {

@@ -6,6 +6,7 @@ mod alone;
 mod demo;
 mod first_day;
 mod house;
+mod proxy;
 mod reload;
 mod reports;
 mod store;

@@ -130,6 +130,14 @@ impl Backend {
             Self::Offline(offline) => Some(offline.loaded.settings.http.listen),
         }
     }
+
+    /// How people reach the console through a proxy.
+    pub(super) fn public_origin(&self) -> Option<&str> {
+        match self {
+            Self::Running(running) => running.reload.settings.http.public_origin.as_deref(),
+            Self::Offline(offline) => offline.loaded.settings.http.public_origin.as_deref(),
+        }
+    }
 }
 
 impl Offline {

@@ -120,12 +120,13 @@ pub(super) async fn link(backend: &mut Backend) -> Result<Response, Failure> {
         return Err(Failure::refused("there is an admin already; make accounts with `rettidig user add`"));
     };
     let port = backend.http().map_or(0, |address| address.port());
-    Ok(Response::Link { link: first_start_link(port, &token) })
+    Ok(Response::Link { link: first_start_link(backend.public_origin(), port, &token) })
 }
 
 /// The page that makes the first account. The token stands behind `#`, so it never reaches a log.
-pub(in crate::app) fn first_start_link(port: u16, token: &Secret) -> String {
-    format!("http://localhost:{port}/first-start#{}", token.reveal())
+pub(in crate::app) fn first_start_link(public_origin: Option<&str>, port: u16, token: &Secret) -> String {
+    let origin = public_origin.map_or_else(|| format!("http://localhost:{port}"), str::to_owned);
+    format!("{origin}/first-start#{}", token.reveal())
 }
 
 /// Names stand in topics, files and lists, and never hold what looks like a CPR number.
