@@ -41,7 +41,8 @@ impl Foundation {
     /// When another process holds the folder, or something in it is damaged or missing; the text names the file.
     pub fn lay(data: &Path, settings: &config::Journal, clock: Clock) -> anyhow::Result<Self> {
         let folder = DataFolder::own(data)?;
-        let vault = Vault::open(vault::Options::new(folder.vault())).context("open the vault")?;
+        let vault = Vault::open(vault::Options::new(folder.vault()))
+            .with_context(|| format!("open the vault in {}", folder.vault().display()))?;
         let sealing = sealing(&vault, &clock);
         let options = Options {
             file_bytes_max: u64::from(settings.file_mebibytes_max) << 20,

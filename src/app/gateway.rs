@@ -27,11 +27,14 @@ use super::usage::Usage;
 use super::ways_in::{WaysIn, WaysOut};
 use crate::board::{Board, Initial};
 use crate::config::Settings;
+use crate::console::ConsoleError;
 use crate::dispatch::Dispatch;
 use crate::domain::configuration::Configuration;
+use crate::domain::decision::Delivery;
 use crate::domain::event::Event;
 use crate::domain::ids::{JournalId, Seq};
 use crate::domain::reason::Verdict;
+use crate::endpoint::EndpointError;
 use crate::engine::Engine;
 use crate::store::Store;
 use crate::vault::Vault;
@@ -100,27 +103,47 @@ struct Stop {
     dispatch_tasks: TaskTracker,
 }
 
+/// What a gateway is opened with.
+struct Unopened {
+    ways: WaysIn,
+    to_dispatch: mpsc::Sender<dispatch::Inbox>,
+    from_release: mpsc::Receiver<dispatch::Inbox>,
+    pending: Vec<Delivery>,
+    journal: JournalId,
+    progress: Arc<store::Progress>,
+    simulated: bool,
+}
+
 impl Gateway {
     /// # Errors
-    /// What could not start, by name. Nothing has been accepted then.
+    /// What could not start, by name. Nothing has been accepted then, and what had started has ended.
     pub async fn start(foundation: Foundation, start: Start) -> anyhow::Result<Self> {
+        let settings = start.settings.clone();
+        let configuration = start.assembly.configuration.clone();
+        let (mut gateway, unopened) = Self::stand(foundation, start).await?;
+        let Err(error) = gateway.open(&settings, configuration, unopened).await else { return Ok(gateway) };
+        // Why the loop has ended says more than that it no longer answers.
+        gateway.drain().await.and(Err(error))
+    }
+
+    /// The threads: the loop runs, and nobody can reach it yet.
+    async fn stand(foundation: Foundation, start: Start) -> anyhow::Result<(Self, Unopened)> {
         let Foundation { folder, vault, sealing, clock, journal, mut engine, poison, applied, snapshot } = foundation;
         let Start { settings, assembly, metrics, source, simulated } = start;
         tracing::info!(seq = %engine.seq(), applied, "journal recovered");
         super::metering::started(simulated, snapshot.unwrap_or((Seq(0), clock.now())));
-        let stop = Stop::default();
+        let mut stop = Stop::default();
         let ledger = Arc::new(Ledger::default());
         let tally = Arc::new(Tally::default());
         let (inbox, receiver) = mpsc::channel(settings.limits.inbox_events_max as usize);
         let (to_dispatch, from_release) = mpsc::channel(DISPATCH_INBOX);
         let (durable, durable_seen) = watch::channel(engine.seq());
-        let directory = SharedDirectory::new(options::decode_limits(&settings), assembly.types.clone());
+        let directory = SharedDirectory::new(options::decode_limits(&settings), assembly.types);
         directory.refresh(&engine);
         let board = Arc::new(Board::new(initial(&mut engine, journal.id())));
         let store = open_store(&settings, folder.root()).await?;
         let handle = Handle::new(inbox, Arc::clone(&ledger));
         let ways = WaysIn::new(&handle, &directory, &vault, &to_dispatch, &clock, &settings);
-        let out = WaysOut::default();
         let journal_id = journal.id();
         let pending = engine.pending_deliveries().cloned().collect();
         stop.history.maintain(journal.maintenance(), &clock)?;
@@ -146,12 +169,7 @@ impl Gateway {
             poison,
         };
         let sequencer = std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || sequencer.run())?;
-
-        put_in_force(&handle, assembly.configuration).await?;
-        let desk = Dispatch::new(options::dispatch(&settings, journal_id), ways.dispatch_ports(&out));
-        stop.dispatch_tasks.spawn(desk.run(from_release, stop.dispatch.clone()));
-        to_dispatch.send(dispatch::Inbox::Resync(pending)).await.context("start dispatch")?;
-        let mut gateway = Self {
+        let gateway = Self {
             handle,
             board,
             ledger,
@@ -161,17 +179,31 @@ impl Gateway {
             store,
             clock,
             addresses: Addresses::default(),
-            out,
+            out: WaysOut::default(),
             metrics,
-            reload: Reload { source, settings: Arc::new(settings.clone()), directory: ways.directory.clone() },
+            reload: Reload { source, settings: Arc::new(settings), directory: ways.directory.clone() },
             folder,
             stop,
             sequencer,
         };
-        gateway.open_console(&settings, &ways, progress, simulated)?;
-        gateway.open_ways_in(&settings, &ways).await?;
-        gateway.open_control()?;
-        Ok(gateway)
+        Ok((gateway, Unopened { ways, to_dispatch, from_release, pending, journal: journal_id, progress, simulated }))
+    }
+
+    /// The configuration comes into force, then people and messages come in.
+    async fn open(
+        &mut self,
+        settings: &Settings,
+        configuration: Configuration,
+        unopened: Unopened,
+    ) -> anyhow::Result<()> {
+        let Unopened { ways, to_dispatch, from_release, pending, journal, progress, simulated } = unopened;
+        put_in_force(&self.handle, configuration).await?;
+        let desk = Dispatch::new(options::dispatch(settings, journal), ways.dispatch_ports(&self.out));
+        self.stop.dispatch_tasks.spawn(desk.run(from_release, self.stop.dispatch.clone()));
+        to_dispatch.send(dispatch::Inbox::Resync(pending)).await.context("start dispatch")?;
+        self.open_console(settings, &ways, progress, simulated)?;
+        self.open_ways_in(settings, &ways).await?;
+        self.open_control()
     }
 
     /// Commands stop with the console: both are people who ask for changes.
@@ -205,6 +237,8 @@ impl Gateway {
     ) -> anyhow::Result<()> {
         let options = console::Options {
             listen: vec![settings.http.listen],
+            public_origin: settings.http.public_origin.clone(),
+            metrics_open: settings.http.metrics_open,
             streams_max: settings.limits.live_streams_max as usize,
             body_bytes_max: settings.limits.request_bytes_max as usize,
             simulated,
@@ -244,8 +278,6 @@ impl Gateway {
                 let handle = command.clone();
                 Box::pin(async move {
                     let answer = handle.ask_for(Event::Commanded(request)).await.map_err(|_| console::Unavailable)?;
-            public_origin: settings.http.public_origin.clone(),
-            metrics_open: settings.http.metrics_open,
                     Ok(console::CommandAnswer { seq: answer.seq, verdict: answer.verdict })
                 })
             }),
@@ -262,7 +294,11 @@ impl Gateway {
             health: Arc::new(move || health.now()),
             now: Arc::new(move || clock.now()),
         };
-        let running = console::start(options, ports, &self.stop.console, &self.stop.console_tasks)?;
+        let running = console::start(options, ports, &self.stop.console, &self.stop.console_tasks);
+        let running = running.map_err(|error| match error {
+            ConsoleError::Listen { address, source } => not_listening(address, "http", source),
+            ConsoleError::PublicOrigin(_) => error.into(),
+        })?;
         self.addresses.http = running.addresses;
         Ok(())
     }
@@ -270,8 +306,11 @@ impl Gateway {
     async fn open_ways_in(&mut self, settings: &Settings, ways: &WaysIn) -> anyhow::Result<()> {
         let options = options::endpoint(settings);
         let tracker = self.stop.ways_in_tasks.clone();
-        let running =
-            endpoint::Endpoint::start(options, ways.endpoint_ports(), self.stop.ways_in.clone(), tracker).await?;
+        let running = endpoint::Endpoint::start(options, ways.endpoint_ports(), self.stop.ways_in.clone(), tracker);
+        let running = running.await.map_err(|error| match error {
+            EndpointError::Listen { address, source } => not_listening(address, "endpoint", source),
+            EndpointError::NoCertificate(_) | EndpointError::Tls(_) => error.into(),
+        })?;
         self.addresses.mqtt = running.local_addrs;
         self.addresses.mqtts = running.local_addrs_tls;
         self.out.open_endpoint(running.handle);
@@ -333,8 +372,7 @@ impl Gateway {
         handle.stop().await;
         let ended = tokio::task::spawn_blocking(move || sequencer.join()).await?;
         drop(out);
-        stop.history.stop.cancel();
-        finish(&stop.history.tasks).await;
+        stop.history.end().await;
         drop(folder);
         match ended {
             Ok(Ended::Drained) => Ok(()),
@@ -365,6 +403,11 @@ async fn put_in_force(handle: &Handle, configuration: Configuration) -> anyhow::
     }
     handle.ask_for(Event::Started).await?;
     Ok(())
+}
+
+fn not_listening(address: SocketAddr, section: &str, source: std::io::Error) -> anyhow::Error {
+    anyhow::Error::new(source)
+        .context(format!("listen on {address}: stop whoever has it, or set another address as listen in [{section}]"))
 }
 
 async fn finish(tasks: &TaskTracker) {

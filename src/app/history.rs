@@ -10,6 +10,7 @@ use crate::domain::ids::{JournalId, Seq};
 use crate::journal::{JournalError, Maintenance, Reader, Sealing};
 use crate::store::{self, Projector, Store, Tending};
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -20,25 +21,27 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(2);
 /// Checkpoints between two looks at what may be removed.
 const CHECKPOINTS_PER_PRUNE: u32 = 900;
 
-/// Ends with its token; the tracker waits for it.
-#[derive(Clone, Default)]
+/// What runs beside the loop; it ends with [`History::end`], or when this value goes.
+#[derive(Default)]
 pub(super) struct History {
-    pub stop: CancellationToken,
-    pub tasks: TaskTracker,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    /// The maintenance thread goes on for as long as this is there. It waits on it without the I/O runtime, which may
+    /// end before it.
+    maintaining: Option<SyncSender<()>>,
 }
 
 impl History {
     /// Checkpoints and pruning, on a thread of their own, never inside a commit.
-    pub fn maintain(&self, mut maintenance: Maintenance, clock: &Clock) -> anyhow::Result<()> {
-        let (clock, token) = (clock.clone(), self.stop.clone());
-        let runtime = tokio::runtime::Handle::current();
+    pub fn maintain(&mut self, mut maintenance: Maintenance, clock: &Clock) -> anyhow::Result<()> {
+        let clock = clock.clone();
+        let (maintaining, ended) = sync_channel::<()>(0);
         let alive = self.tasks.token();
+        self.maintaining = Some(maintaining);
         std::thread::Builder::new().name("maintenance".to_owned()).spawn(move || {
             let _alive = alive;
             let mut rounds = 0_u32;
-            let pause =
-                || runtime.block_on(async { tokio::time::timeout(CHECKPOINT_EVERY, token.cancelled()).await.is_err() });
-            while pause() {
+            while ended.recv_timeout(CHECKPOINT_EVERY) == Err(RecvTimeoutError::Timeout) {
                 if let Err(error) = maintenance.checkpoint() {
                     tracing::warn!(%error, "checkpoint failed; the next one tries again");
                 }
@@ -73,6 +76,14 @@ impl History {
         let progress = projector.progress();
         self.tasks.spawn(projector.run(self.stop.clone()));
         Ok(progress)
+    }
+
+    /// Returns when the store has caught up and the maintenance has ended.
+    pub async fn end(self) {
+        drop(self.maintaining);
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 }
 

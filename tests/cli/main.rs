@@ -9,6 +9,7 @@ mod house;
 mod proxy;
 mod reload;
 mod reports;
+mod start;
 mod store;
 
 #[path = "../support/postgres.rs"]

@@ -20,13 +20,15 @@ pub mod status;
 pub mod store;
 
 use crate::app::Source;
+use crate::app::data_folder::DataFolderError;
 use crate::config::{ConfigError, Loaded};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 /// For `--help`.
 pub const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 wrong usage; 65 faults in the input or configuration; \
-69 the data folder is held or the gateway is not reachable; 74 the journal failed; 78 the configuration cannot be read";
+69 the data folder is held, an address to listen on is taken, or the gateway is not reachable; 74 the journal failed \
+or the disk is full; 78 the configuration cannot be read";
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,9 +38,9 @@ pub enum Outcome {
     NotDone,
     /// Faults in what was given: named on standard output.
     Faults,
-    /// The data folder is held by another process, or no gateway answers.
+    /// The data folder is held by another process, an address is taken, or no gateway answers.
     Unavailable,
-    /// The journal failed; what was not synced was never acknowledged.
+    /// The journal failed or the disk is full; what was not synced was never acknowledged.
     JournalFailed,
     /// The configuration cannot be read at all.
     Unreadable,
@@ -57,9 +59,22 @@ impl Outcome {
             Ok(Self::Unreadable) => ExitCode::from(78),
             Err(error) => {
                 complain(&format!("{error:#}"));
-                ExitCode::FAILURE
+                Self::of_fault(&error).map_or(ExitCode::FAILURE, |outcome| Self::report(Ok(outcome)))
             }
         }
+    }
+
+    /// Faults of the machine that a script tells apart: who is in the way, and what is full.
+    fn of_fault(error: &anyhow::Error) -> Option<Self> {
+        let kinds = || error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
+        let codes = error.chain().filter_map(|cause| cause.downcast_ref::<rusqlite::Error>()?.sqlite_error_code());
+        if kinds().any(|kind| kind == io::ErrorKind::StorageFull)
+            || codes.into_iter().any(|code| code == rusqlite::ErrorCode::DiskFull)
+        {
+            return Some(Self::JournalFailed);
+        }
+        let held = error.chain().any(<dyn std::error::Error>::is::<DataFolderError>);
+        (held || kinds().any(|kind| kind == io::ErrorKind::AddrInUse)).then_some(Self::Unavailable)
     }
 }
 

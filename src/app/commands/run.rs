@@ -5,13 +5,13 @@ use crate::app::Source;
 use crate::app::assembly::assemble;
 use crate::app::clock::Clock;
 use crate::app::control::{Backend, Request, serve as serve_request};
-use crate::app::data_folder::{DataFolderError, addresses};
+use crate::app::data_folder::addresses;
 use crate::app::foundation::Foundation;
 use crate::app::gateway::{Gateway, Start};
 use crate::app::{logging, metering};
 use crate::telemetry::trace;
+use anyhow::Context as _;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -32,14 +32,7 @@ pub fn run(source: Source) -> anyhow::Result<Outcome> {
         complain(&format!("faults in the configuration: `rettidig check {}` shows them", source.folder.display()));
         return Ok(Outcome::Faults);
     };
-    let foundation = match Foundation::lay(&loaded.settings.data.folder, &loaded.settings.journal, Clock::wall()) {
-        Ok(foundation) => foundation,
-        Err(error) if error.is::<DataFolderError>() => {
-            complain(&format!("{error:#}"));
-            return Ok(Outcome::Unavailable);
-        }
-        Err(error) => return Err(error),
-    };
+    let foundation = Foundation::lay(&loaded.settings.data.folder, &loaded.settings.journal, Clock::wall())?;
     let metrics = metering::install()?;
     let start = Start { settings: loaded.settings, assembly, metrics, source: Some(source), simulated: false };
     runtime()?.block_on(serve(foundation, start))
@@ -51,8 +44,10 @@ async fn serve(foundation: Foundation, start: Start) -> anyhow::Result<Outcome> 
     let mut hangup = signal(SignalKind::hangup())?;
     let posted = Posted::nothing_yet(foundation.folder.root());
     let gateway = Gateway::start(foundation, start).await?;
-    posted.post(&gateway)?;
-    gateway.announce()?;
+    if let Err(error) = posted.post(&gateway).and_then(|()| gateway.announce()) {
+        drop(posted);
+        return gateway.drain().await.and(Err(error));
+    }
     loop {
         tokio::select! {
             _ = stop.recv() => break,
@@ -105,7 +100,7 @@ impl Posted {
         Self { path }
     }
 
-    fn post(&self, gateway: &Gateway) -> io::Result<()> {
+    fn post(&self, gateway: &Gateway) -> anyhow::Result<()> {
         let unfinished = self.path.with_extension("json.unfinished");
         let addresses = &gateway.addresses;
         let text = serde_json::json!({
@@ -114,8 +109,12 @@ impl Posted {
             "mqtts": addresses.mqtts,
             "http": addresses.http,
         });
-        fs::write(&unfinished, format!("{text:#}\n"))?;
-        fs::rename(&unfinished, &self.path)
+        let written = fs::write(&unfinished, format!("{text:#}\n"));
+        let posted = written.and_then(|()| fs::rename(&unfinished, &self.path));
+        if posted.is_err() {
+            drop(fs::remove_file(&unfinished));
+        }
+        posted.with_context(|| format!("write {}", self.path.display()))
     }
 }
 
