@@ -3,6 +3,8 @@
 use crate::house::{Done, House};
 use serde_json::Value;
 use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 #[test]
@@ -32,6 +34,27 @@ fn the_demo_leaves_nothing_and_sweeps_up_after_one_that_was_killed() {
     demo(&house, "7").expect_code(0);
     let left: Vec<_> = fs::read_dir(house.path("")).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(left, [starting], "only what may be somebody's who is just starting");
+}
+
+#[test]
+fn the_demo_ends_in_order_however_it_is_told_to() {
+    let house = House::empty();
+    for name in ["TERM", "HUP", "INT"] {
+        let mut command = house.command(&["demo", "--seed", "7"]);
+        command.env("TMPDIR", house.path("")).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+        // The first line of the simulation: it is in full swing.
+        told.next().expect("the demo says how it goes").unwrap();
+        let reader = std::thread::spawn(move || told.for_each(drop));
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
+        let done = Done::of(child.wait_with_output().unwrap()).expect_code(0);
+        reader.join().unwrap();
+        assert!(done.out.contains("events"), "no report after {name}: {}", done.out);
+        let left = fs::read_dir(house.path("")).unwrap().count();
+        assert_eq!(left, 0, "{name} leaves a folder behind");
+    }
 }
 
 fn counts(house: &House, seed: &str) -> Value {

@@ -10,6 +10,7 @@ use clap::Args;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 #[derive(Args)]
@@ -51,7 +52,7 @@ pub fn demo(arguments: &DemoArguments) -> anyhow::Result<Outcome> {
     let options = DemoOptions { seed: arguments.seed, speed: arguments.speed, wall, display };
     let stop = CancellationToken::new();
     let report = runtime()?.block_on(async {
-        stop_on_signal(&stop);
+        stop_on_signal(&stop)?;
         match display {
             Display::Screen => stage::demo(options, stop.clone(), &mut io::stdout()).await,
             Display::Lines | Display::Quiet => stage::demo(options, stop.clone(), &mut io::stderr()).await,
@@ -70,7 +71,7 @@ pub fn play(arguments: &PlayArguments) -> anyhow::Result<Outcome> {
     let options = PlayOptions { seed: arguments.seed, speed: arguments.speed, display };
     let stop = CancellationToken::new();
     let report = runtime()?.block_on(async {
-        stop_on_signal(&stop);
+        stop_on_signal(&stop)?;
         match display {
             Display::Screen => stage::play(recording, options, stop.clone(), &mut io::stdout()).await,
             Display::Lines | Display::Quiet => stage::play(recording, options, stop.clone(), &mut io::stderr()).await,
@@ -96,14 +97,18 @@ fn quiet_log(display: Display) -> anyhow::Result<()> {
     logging::start(&Log { level, format: LogFormat::Text })
 }
 
-fn stop_on_signal(stop: &CancellationToken) {
-    let stop = stop.clone();
-    #[expect(clippy::disallowed_methods, reason = "it ends with the runtime")]
-    drop(tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
+/// However it is told to stop, by a key, by a script or by a terminal that closes: it says what it counted and removes
+/// its folder.
+fn stop_on_signal(stop: &CancellationToken) -> anyhow::Result<()> {
+    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+        let (stop, mut told) = (stop.clone(), signal(kind)?);
+        #[expect(clippy::disallowed_methods, reason = "it ends with the runtime")]
+        drop(tokio::spawn(async move {
+            told.recv().await;
             stop.cancel();
-        }
-    }));
+        }));
+    }
+    Ok(())
 }
 
 fn finish(report: &Report, json: bool) -> anyhow::Result<Outcome> {
