@@ -10,6 +10,11 @@ use super::sheet::{Cell, Sheet};
 use serde::Deserialize;
 use serde_json::Value;
 
+const DEGREES: [&str; 2] = ["longitude", "latitude"];
+
+/// No degree is this large, and no easting or northing in Denmark this small.
+const METRES_MIN: f64 = 10_000.0;
+
 #[derive(Deserialize)]
 struct FeatureCollection {
     #[serde(rename = "type")]
@@ -61,6 +66,11 @@ pub(super) fn read(limits: &Limits, bytes: &[u8], faults: &mut Faults) -> Option
             named.push(("id", json::cell(number, "id", id, faults)));
         }
         if let Some(point) = feature.geometry.and_then(|geometry| point(number, &geometry, faults)) {
+            if axes == DEGREES && point.iter().all(|metres| *metres >= METRES_MIN) {
+                let remedy = "name EPSG:25832 in a member \"crs\", or export the file as WGS 84";
+                faults.note(number, "geometry", format!("the coordinates are metres, not degrees; {remedy}"));
+                continue;
+            }
             named.extend(axes.into_iter().zip(point.map(Cell::Number)));
         }
         if !gathered.add(number, named, properties, limits, faults) {
@@ -72,7 +82,6 @@ pub(super) fn read(limits: &Limits, bytes: &[u8], faults: &mut Faults) -> Option
 
 /// What the two coordinates of a point are.
 fn coordinate_names(crs: Option<&Value>, faults: &mut Faults) -> Option<[&'static str; 2]> {
-    const DEGREES: [&str; 2] = ["longitude", "latitude"];
     let Some(crs) = crs.filter(|crs| !crs.is_null()) else { return Some(DEGREES) };
     let name = crs.pointer("/properties/name").and_then(Value::as_str).unwrap_or_default();
     if name.ends_with("CRS84") || name.ends_with("4326") || name.ends_with("4258") {

@@ -403,6 +403,42 @@ fn people_come_apart_into_bases_and_personal_records() {
 fn a_sheet_with_errors_names_the_rows() {
     let sheet = xlsx(&[&["id", "kind", "n"], &["b1", "bin", "!N/A"], &["b2", "bin", "=1"]]);
     insta::assert_snapshot!(faults("a.xlsx", &sheet, Kind::Assets), @"a.xlsx, row 2: a cell holds the error #N/A");
+#[test]
+fn rows_are_counted_as_an_editor_shows_them() {
+    let row = |text: &str| {
+        let faults = read("a.csv", text.as_bytes(), Kind::Assets).unwrap_err();
+        assert_eq!(faults.len(), 1, "{}", shown(&faults));
+        faults[0].row
+    };
+    assert_eq!(row("id;kind\nq1;bin\nq 2;bin\nq3;bin\n"), 3);
+    assert_eq!(row("id;kind\r\nq1;bin\r\nq 2;bin\r\nq3;bin\r\n"), 3, "Windows");
+    assert_eq!(row("id;kind\n\n\nq 2;bin\n"), 4, "blank lines");
+    assert_eq!(row("\r\nid;kind\r\n\r\nq 2;bin"), 4, "blank lines, Windows");
+    assert_eq!(row("sep=;\r\nid;kind\r\nq 2;bin\r\n"), 3, "the line that names the separator");
+    assert_eq!(row("\u{feff}sep=;\nid;kind\n\nq 2;bin\n"), 4, "byte order mark");
+    assert_eq!(row("id;kind;note\r\nq1;bin;\"two\r\nlines\"\r\nq 2;bin;\r\n"), 4, "a value of two lines");
+    assert_eq!(row("id;kind\rq 2;bin\r"), 2, "old Macintosh");
+    let twice = faults("a.csv", b"id;kind\r\nb5;bin\r\nb5;bin\r\n", Kind::Assets);
+    assert!(twice.contains("row 3") && twice.contains("stands in row 2 already"), "{twice}");
+    let sheet = xlsx(&[&["id", "kind"], &[], &["q 2", "bin"]]);
+    assert_eq!(read("a.xlsx", &sheet, Kind::Assets).unwrap_err()[0].row, 3, "as the spreadsheet shows it");
+}
+
+#[test]
+fn a_quote_that_is_never_closed_is_the_fault() {
+    let text = b"id;kind;note\r\nq1;bin;\"a \"\"big\"\" one\"\r\nq2;bin;\"open\r\nq3;bin;\r\n";
+    let told = faults("a.csv", text, Kind::Assets);
+    assert_eq!(told, "a.csv, row 3: a value that begins here with a quote has no quote at its end");
+    assert!(read("a.csv", b"id;kind;note\nq1;bin;3\" pipe\n", Kind::Assets).is_ok(), "an inch is no quote");
+}
+
+#[test]
+fn metres_in_a_geojson_file_without_a_coordinate_system_are_recognised() {
+    let text = br#"{"type":"FeatureCollection","features":[{"type":"Feature","id":"b1","properties":{"kind":"bin"},
+        "geometry":{"type":"Point","coordinates":[574000.0,6223000.0]}}]}"#;
+    assert!(faults("a.geojson", text, Kind::Assets).contains("EPSG:25832"));
+}
+
 }
 
 fn registry() -> Registry {
