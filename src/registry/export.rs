@@ -5,37 +5,47 @@
 
 use super::diff::day;
 use super::known::Registry;
+use super::people::date;
 use super::read::Kind;
 use super::row::infer;
 use crate::domain::asset::{Asset, Device};
 use crate::domain::ids::{AreaId, Skill};
 use crate::domain::observation::Value;
+use crate::domain::time::{Span, Timestamp};
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A CSV file with two example rows.
+/// Until the review of a basis in the template; it lies within three months.
+const EXAMPLE_REVIEW_AFTER: Span = Span::from_hours(60 * 24);
+
+/// A CSV file with example rows. It can be imported as it is on the day `now`, people first: the bed is a person's.
 #[must_use]
-pub fn template(kind: Kind) -> String {
+pub fn template(kind: Kind, now: Timestamp) -> String {
     let text = match kind {
         Kind::Assets => {
             "id;kind;area;latitude;longitude;person;fraction;volume_l\n\
              bin-001;bin;centrum;56,15674;10,21076;;papir;2500\n\
+             bin-002;bin;centrum;56,15702;10,21133;;rest;240\n\
              bed-001;bed;plejehjem-nord;;;person-001;;\n"
         }
         Kind::Devices => {
             "id;sensor_type;asset;d_empty_mm;d_full_mm\n\
-             24e124136b502217;milesight-em400-udl;bin-001;1200;280\n\
+             bin-001-level;bin-level;bin-001;;\n\
+             24e124136b502217;milesight-em400-udl;bin-002;1200;280\n\
              bed-001-mat;pressure-bed;bed-001;;\n"
         }
         Kind::Crews => {
             "id;skills;areas\n\
-             waste-1;waste;centrum|nord\n\
+             crew-1;waste;centrum|nord\n\
              care-1;care;\n"
         }
         Kind::People => {
-            "id;name;phone;purpose;start;review\n\
-             person-001;Example Person;12345678;exposure|presence;2026-01-05;2026-03-30\n\
-             person-002;Another Example;;call;2026-01-05;2026-03-30\n"
+            let (start, review) = (date(now), date(now + EXAMPLE_REVIEW_AFTER));
+            return format!(
+                "id;name;phone;purpose;start;review\n\
+                 person-001;Example Person;12345678;exposure|presence;{start};{review}\n\
+                 person-002;Another Example;;call;{start};{review}\n"
+            );
         }
     };
     text.to_owned()

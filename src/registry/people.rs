@@ -72,7 +72,7 @@ fn bases(line: &mut Line<'_>) -> Vec<Basis> {
             None => line.note("purpose", "not one of exposure, presence, call"),
         }
     }
-    let (start, review) = (date(line, "start"), date(line, "review"));
+    let (start, review) = (read_date(line, "start"), read_date(line, "review"));
     if purposes.is_empty() {
         return Vec::new();
     }
@@ -100,13 +100,20 @@ fn personal(record: &mut PersonalRecord, line: &mut Line<'_>) {
 }
 
 /// `2026-03-01`, `01-03-2026`, `1.3.2026`, `01/03/2026` (day first), or RFC 3339 with an offset.
-fn date(line: &mut Line<'_>, column: &str) -> Option<Timestamp> {
+fn read_date(line: &mut Line<'_>, column: &str) -> Option<Timestamp> {
     let text = line.text(column)?;
     let found = parse_date(&text);
     if found.is_none() {
         line.note(column, "not a date such as 2026-03-01 or 01-03-2026");
     }
     found
+}
+
+/// The day in Denmark, as [`read`](super::read()) takes it.
+pub(super) fn date(at: Timestamp) -> String {
+    let zone = jiff::tz::TimeZone::get(TIME_ZONE).unwrap_or(jiff::tz::TimeZone::UTC);
+    let moment = jiff::Timestamp::from_microsecond(at.as_micros()).unwrap_or_default();
+    zone.to_datetime(moment).date().to_string()
 }
 
 fn parse_date(text: &str) -> Option<Timestamp> {

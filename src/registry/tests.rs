@@ -77,6 +77,10 @@ const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006/relationsh
 const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
 
 /// An XLSX file of one sheet with inline strings, in an archive without compression.
+fn today() -> Timestamp {
+    Timestamp::from_micros(1_772_000_000_000_000)
+}
+
 fn xlsx(rows: &[&[&str]]) -> Vec<u8> {
     let rows: String = (1..).zip(rows).map(|(row, cells)| xlsx_row(row, cells)).collect();
     let sheet = format!("<worksheet xmlns=\"{MAIN}\"><sheetData>{rows}</sheetData></worksheet>");
@@ -400,10 +404,6 @@ fn people_come_apart_into_bases_and_personal_records() {
 }
 
 #[test]
-fn a_sheet_with_errors_names_the_rows() {
-    let sheet = xlsx(&[&["id", "kind", "n"], &["b1", "bin", "!N/A"], &["b2", "bin", "=1"]]);
-    insta::assert_snapshot!(faults("a.xlsx", &sheet, Kind::Assets), @"a.xlsx, row 2: a cell holds the error #N/A");
-#[test]
 fn rows_are_counted_as_an_editor_shows_them() {
     let row = |text: &str| {
         let faults = read("a.csv", text.as_bytes(), Kind::Assets).unwrap_err();
@@ -439,6 +439,10 @@ fn metres_in_a_geojson_file_without_a_coordinate_system_are_recognised() {
     assert!(faults("a.geojson", text, Kind::Assets).contains("EPSG:25832"));
 }
 
+#[test]
+fn a_sheet_with_errors_names_the_rows() {
+    let sheet = xlsx(&[&["id", "kind", "n"], &["b1", "bin", "!N/A"], &["b2", "bin", "=1"]]);
+    insta::assert_snapshot!(faults("a.xlsx", &sheet, Kind::Assets), @"a.xlsx, row 2: a cell holds the error #N/A");
 }
 
 fn registry() -> Registry {
@@ -519,9 +523,9 @@ fn references_are_checked_against_what_is_registered() {
 #[test]
 fn templates_import_cleanly() {
     for kind in Kind::ALL {
-        let import =
-            read("template.csv", template(kind).as_bytes(), kind).unwrap_or_else(|faults| panic!("{}", shown(&faults)));
-        assert_eq!(import.rows.len(), 2, "{}", kind.as_str());
+        let import = read("template.csv", template(kind, today()).as_bytes(), kind)
+            .unwrap_or_else(|faults| panic!("{}", shown(&faults)));
+        assert!(import.rows.len() >= 2, "{}", kind.as_str());
     }
 }
 
@@ -529,7 +533,7 @@ fn templates_import_cleanly() {
 fn what_is_exported_imports_without_a_change() {
     let mut registry = registry();
     for kind in Kind::ALL {
-        let import = read("template.csv", template(kind).as_bytes(), kind).unwrap();
+        let import = read("template.csv", template(kind, today()).as_bytes(), kind).unwrap();
         import.changes().for_each(|change| registry.apply(change));
     }
     for kind in Kind::ALL {
@@ -546,6 +550,7 @@ fn what_is_exported_imports_without_a_change() {
     b3;bin;nord;;;;;;;;
     bed-001;bed;plejehjem-nord;;;person-001;;;;;
     bin-001;bin;centrum;56,15674;10,21076;;papir;;;;2500
+    bin-002;bin;centrum;56,15702;10,21133;;rest;;;;240
     Ø-1;bin;Åbyhøj;56,15674;10,21076;;;"papir; pap";true;012;2500
     "#);
 }

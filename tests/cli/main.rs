@@ -7,6 +7,7 @@ mod demo;
 mod first_day;
 mod house;
 mod proxy;
+mod readme;
 mod reload;
 mod reports;
 mod start;

@@ -3,6 +3,7 @@
 use super::ask::carry_out;
 use super::{Outcome, complain, say};
 use crate::app::Source;
+use crate::app::clock::Clock;
 use crate::app::control::Request;
 use crate::registry::{Kind, template};
 use anyhow::Context as _;
@@ -17,7 +18,7 @@ const FILE_BYTES_MAX: u64 = 47 << 20;
 
 #[derive(Subcommand)]
 pub enum Registry {
-    /// A file with two example rows, to fill in
+    /// A file with example rows, to fill in; it can be imported as it is: people, crews, assets, devices
     Template {
         /// assets, devices, crews or people
         #[arg(value_parser = kind)]
@@ -56,7 +57,7 @@ pub enum Registry {
 pub fn registry(source: &Source, command: Registry) -> anyhow::Result<Outcome> {
     match command {
         Registry::Template { kind } => {
-            say(&template(kind));
+            say(&template(kind, Clock::wall().now()));
             Ok(Outcome::Done)
         }
         Registry::Import { kind, file, apply, json } => {
