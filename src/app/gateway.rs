@@ -140,7 +140,7 @@ impl Gateway {
         let (durable, durable_seen) = watch::channel(engine.seq());
         let directory = SharedDirectory::new(options::decode_limits(&settings), assembly.types);
         directory.refresh(&engine);
-        let board = Arc::new(Board::new(initial(&mut engine, journal.id())));
+        let board = Arc::new(Board::with_limits(initial(&mut engine, journal.id()), options::board(&settings)));
         let store = open_store(&settings, folder.root()).await?;
         let handle = Handle::new(inbox, Arc::clone(&ledger));
         let ways = WaysIn::new(&handle, &directory, &vault, &to_dispatch, &clock, &settings);

@@ -4,7 +4,7 @@ use crate::config::{Broker, Settings};
 use crate::dispatch::Channel;
 use crate::domain::ids::{CrewId, JournalId};
 use crate::domain::time::Span;
-use crate::{decode, dispatch, endpoint, intake};
+use crate::{board, decode, dispatch, endpoint, intake};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -102,6 +102,11 @@ pub(super) fn dispatch(settings: &Settings, journal: JournalId) -> dispatch::Opt
     }
 }
 
+pub(super) fn board(settings: &Settings) -> board::Limits {
+    let closed_rows_max = settings.limits.closed_rows_max as usize;
+    board::Limits { closed_alarms_max: closed_rows_max, ended_tasks_max: closed_rows_max, ..board::Limits::default() }
+}
+
 pub(super) fn decode_limits(settings: &Settings) -> decode::Limits {
     decode::Limits {
         payload_bytes_max: settings.limits.payload_bytes_max as usize,
@@ -113,4 +118,22 @@ pub(super) fn decode_limits(settings: &Settings) -> decode::Limits {
 
 fn duration(span: Span) -> Duration {
     Duration::from_micros(span.as_micros().max(0).unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    #[test]
+    fn the_board_keeps_as_many_closed_rows_as_the_settings_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = |text: &str| {
+            std::fs::write(folder.path().join("rettidig.toml"), text).unwrap();
+            let limits = board(&config::load(folder.path(), []).unwrap().settings);
+            (limits.closed_alarms_max, limits.ended_tasks_max)
+        };
+        assert_eq!(kept(""), (10_000, 10_000));
+        assert_eq!(kept("[limits]\nclosed_rows_max = 12\n"), (12, 12));
+    }
 }
