@@ -224,7 +224,8 @@ pub struct Limits {
     /// The longest keep-alive a client may ask for; a longer one is set to this.
     #[schemars(with = "WrittenLength", transform = knobs::KEEP_ALIVE_MAX.in_schema())]
     pub keep_alive_max: Span,
-    /// Deliveries to crews that wait for their client. When full, the oldest of the lowest priority is given up.
+    /// Deliveries to crews that wait for their client. When full, the newest of the lowest priority wait with the engine
+    /// until there is room.
     #[schemars(transform = knobs::DELIVERIES_PENDING_MAX.in_schema())]
     pub deliveries_pending_max: u32,
     /// Closed alarms and tasks that the live screens still show; older ones are in the history.

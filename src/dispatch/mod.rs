@@ -47,7 +47,8 @@ pub struct Options {
     pub default_route: Vec<Channel>,
     /// Ways to single crews. A delivery goes out on each that is open.
     pub routes: BTreeMap<CrewId, Vec<Channel>>,
-    /// Deliveries kept; beyond, they stay with the engine and are asked for when there is room.
+    /// Deliveries kept; beyond, the newest of the lowest priority stay with the engine and are asked for when there is
+    /// room.
     pub pending_max: usize,
     /// How often expired deliveries are dropped, and a channel that was busy is tried again though nobody answered.
     pub tick_every: Duration,
@@ -222,6 +223,12 @@ impl Dispatch {
             match self.pending.add(delivery, now) {
                 Added::Kept => {
                     crews.insert(crew);
+                }
+                Added::KeptInstead(given_up) => {
+                    crews.insert(crew);
+                    self.incomplete = true;
+                    meter::no_room();
+                    self.withdraw(&[*given_up]);
                 }
                 Added::Known => {}
                 Added::Expired => meter::expired(1),

@@ -4,6 +4,7 @@
 //! pending; this is the part of it that the edge works with, and can be replaced by the engine's list at any time.
 
 use super::Channel;
+use crate::domain::alarm::Priority;
 use crate::domain::decision::Delivery;
 use crate::domain::ids::{CrewId, DeliveryId};
 use crate::domain::time::Timestamp;
@@ -14,6 +15,8 @@ use std::ops::Bound;
 pub struct Pending {
     entries: BTreeMap<DeliveryId, Entry>,
     by_crew: BTreeMap<CrewId, BTreeSet<DeliveryId>>,
+    /// The most urgent first, then the oldest: when there is no room, the last one waits elsewhere.
+    by_urgency: BTreeSet<(Priority, DeliveryId)>,
     max: usize,
 }
 
@@ -43,9 +46,11 @@ pub struct Removed {
 }
 
 /// What became of a delivery that was to be kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Added {
     Kept,
+    /// In place of the newest of a lower priority, which the engine still has.
+    KeptInstead(Box<Removed>),
     /// The same delivery is already here.
     Known,
     /// It came too late to be sent.
@@ -57,7 +62,7 @@ pub enum Added {
 impl Pending {
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Self { entries: BTreeMap::new(), by_crew: BTreeMap::new(), max }
+        Self { entries: BTreeMap::new(), by_crew: BTreeMap::new(), by_urgency: BTreeSet::new(), max }
     }
 
     pub fn add(&mut self, delivery: Delivery, now: Timestamp) -> Added {
@@ -67,17 +72,22 @@ impl Pending {
         if expired(&delivery, now) {
             return Added::Expired;
         }
+        let mut instead = None;
         if self.entries.len() >= self.max {
-            return Added::NoRoom;
+            let last = self.by_urgency.last().filter(|(priority, _)| *priority > delivery.message.priority);
+            let Some((_, id)) = last.copied() else { return Added::NoRoom };
+            instead = self.end(id);
         }
+        self.by_urgency.insert((delivery.message.priority, delivery.id));
         self.by_crew.entry(delivery.crew.clone()).or_default().insert(delivery.id);
         self.entries.insert(delivery.id, Entry { delivery, delivered: false, progress: BTreeMap::new() });
-        Added::Kept
+        instead.map_or(Added::Kept, |removed| Added::KeptInstead(Box::new(removed)))
     }
 
     /// It is wanted no more, whatever the reason. None when it was not here.
     pub fn end(&mut self, id: DeliveryId) -> Option<Removed> {
         let Entry { delivery, progress, .. } = self.entries.remove(&id)?;
+        self.by_urgency.remove(&(delivery.message.priority, id));
         if let Some(ids) = self.by_crew.get_mut(&delivery.crew) {
             ids.remove(&id);
             if ids.is_empty() {

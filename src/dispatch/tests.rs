@@ -302,6 +302,39 @@ fn what_found_no_room_is_asked_for_when_there_is_room_again() {
 }
 
 #[test]
+fn when_there_is_no_room_the_newest_of_the_lowest_priority_waits() {
+    let mut bench = Bench::new(|options| options.pending_max = 3);
+    let mut ranked = |seq: u64, priority: Priority| {
+        let mut delivery = delivery(seq, "north", 100);
+        delivery.message.priority = priority;
+        bench.desk.handle(Inbox::Released(vec![delivery]));
+    };
+    for seq in 1..=3 {
+        ranked(seq, Priority::P4);
+    }
+    ranked(4, Priority::P1);
+    ranked(5, Priority::P4);
+    ranked(6, Priority::P2);
+    bench.subscribe("north");
+    assert_eq!(bench.sent(), ["endpoint:north:1", "endpoint:north:4", "endpoint:north:6"]);
+    assert!(!bench.resync.load(Ordering::SeqCst));
+    bench.desk.handle(Inbox::Ended([4, 6].map(|seq| DeliveryId { seq: Seq(seq), n: 2 }).into()));
+    assert!(bench.resync.load(Ordering::SeqCst), "the rest is asked for when there is room");
+}
+
+#[test]
+fn what_has_to_make_room_is_taken_back_from_its_channel() {
+    let mut bench = Bench::new(|options| options.pending_max = 1);
+    bench.subscribe("north");
+    bench.desk.handle(Inbox::Released(vec![delivery(1, "north", 100)]));
+    let mut urgent = delivery(2, "north", 100);
+    urgent.message.priority = Priority::P1;
+    bench.desk.handle(Inbox::Released(vec![urgent]));
+    assert_eq!(bench.withdrawn(), ["endpoint:north:1"]);
+    assert_eq!(bench.sent(), ["endpoint:north:1", "endpoint:north:2"]);
+}
+
+#[test]
 fn the_task_reports_receipts_and_finishes_what_it_was_told_before_the_stop() {
     let (inputs, inbox) = mpsc::channel(8);
     let (receipts, mut received) = mpsc::channel(8);
