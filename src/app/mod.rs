@@ -10,6 +10,7 @@ pub mod commands;
 pub mod control;
 pub mod data_folder;
 pub mod demo;
+mod desk;
 mod directory;
 mod faults;
 pub mod foundation;

@@ -4,6 +4,7 @@
 //! acknowledge. Topic permissions follow from a login's role and stand here, in one place.
 
 use super::clock::Clock;
+use super::desk::Desk;
 use super::directory::SharedDirectory;
 use super::handle::Handle;
 use super::inbox::Then;
@@ -32,7 +33,7 @@ pub(super) struct WaysIn {
     pub handle: Handle,
     pub directory: SharedDirectory,
     pub vault: Vault,
-    pub dispatch: mpsc::Sender<dispatch::Inbox>,
+    pub desk: Desk,
     pub clock: Clock,
     /// Connection numbers for brokers, never the same twice: they go on from the time of the start.
     pub numbers: Arc<AtomicU64>,
@@ -66,7 +67,7 @@ impl WaysIn {
             handle: handle.clone(),
             directory: directory.clone(),
             vault: vault.clone(),
-            dispatch: dispatch.clone(),
+            desk: Desk::new(dispatch.clone(), handle.clone(), settings.limits.deliveries_pending_max as usize),
             clock: clock.clone(),
             numbers: Arc::new(AtomicU64::new(clock.now().as_micros().unsigned_abs())),
             links: Links::default(),
@@ -111,7 +112,7 @@ impl WaysIn {
             }),
             link: Arc::new(move |change| link.on_link(&link_name, &change)),
             handed_over: Arc::new(move |key| {
-                handed_over.tell_dispatch(dispatch::Inbox::HandedOver { broker: handed_name.clone(), key });
+                handed_over.desk.tell(dispatch::Inbox::HandedOver { broker: handed_name.clone(), key });
             }),
             content_hash,
             connection_number: Arc::new(move || numbers.fetch_add(1, Ordering::Relaxed)),
@@ -131,7 +132,7 @@ impl WaysIn {
                 let handle = receipt.clone();
                 Box::pin(async move { handle.note(Event::Receipt(receipt_event)).await })
             }),
-            resync_wanted: Arc::new(move || resync.resync()),
+            resync_wanted: Arc::new(move || resync.desk.resync()),
             now: Arc::new(move || clock.now()),
         }
     }
@@ -204,7 +205,7 @@ impl WaysIn {
     fn on_subscribed(&self, client: &ClientId, _filter: &str) {
         if let Some(crew) = self.crew_of(client) {
             self.present.arrived(client, &crew);
-            self.tell_dispatch(dispatch::Inbox::Subscribed(crew));
+            self.desk.tell(dispatch::Inbox::Subscribed(crew));
         }
     }
 
@@ -217,7 +218,7 @@ impl WaysIn {
 
     fn on_delivered(&self, client: &ClientId, key: u64) {
         if let Some(crew) = self.present.crew(client) {
-            self.tell_dispatch(dispatch::Inbox::Delivered { crew, key });
+            self.desk.tell(dispatch::Inbox::Delivered { crew, key });
         }
     }
 
@@ -229,7 +230,7 @@ impl WaysIn {
                     tracing::error!(%broker, ?refused, "the broker does not grant these topics with QoS 1");
                 }
                 self.links.set(broker, Ok(()));
-                self.tell_dispatch(dispatch::Inbox::BrokerConnected(broker.clone()));
+                self.desk.tell(dispatch::Inbox::BrokerConnected(broker.clone()));
             }
             intake::Link::Down { reason } => {
                 tracing::warn!(%broker, %reason, "broker connection lost; trying again");
@@ -237,27 +238,6 @@ impl WaysIn {
             }
             intake::Link::Stopped => self.links.set(broker, Err("stopped".to_owned())),
         }
-    }
-
-    /// From callbacks that must not wait. What finds no room is sent again from engine state.
-    fn tell_dispatch(&self, input: dispatch::Inbox) {
-        if self.dispatch.try_send(input).is_err() {
-            self.resync();
-        }
-    }
-
-    /// Hands dispatch everything that is pending. It waits for room, so it goes on a task of its own; one at a time
-    /// is enough, and a second one does no harm.
-    fn resync(&self) {
-        let (handle, dispatch) = (self.handle.clone(), self.dispatch.clone());
-        let resync = async move {
-            let pending = handle.look(|engine| engine.pending_deliveries().cloned().collect()).await;
-            if let Ok(pending) = pending {
-                drop(dispatch.send(dispatch::Inbox::Resync(pending)).await);
-            }
-        };
-        #[expect(clippy::disallowed_methods, reason = "it ends by itself when sequencer or dispatch has")]
-        drop(tokio::spawn(resync));
     }
 
     /// From sessions of phones that are away: they must not be told of it when they come back. What a broker keeps

@@ -243,6 +243,11 @@ pub const CATALOGUE: &[Metric] = &[
     ),
     counter("rettidig_dispatch_unsendable_total", &[], "Deliveries that no channel will ever take."),
     counter("rettidig_dispatch_inbox_full_total", &[], "Times dispatch had no room and was handed everything later."),
+    counter(
+        "rettidig_dispatch_untold_total",
+        &[],
+        "Acknowledgements that were dropped because dispatch was too far behind.",
+    ),
     // Speed.
     stage(
         "rettidig_receive_to_release_seconds",

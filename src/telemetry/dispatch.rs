@@ -30,6 +30,12 @@ pub fn no_room() {
     counter!("rettidig_dispatch_no_room_total").increment(1);
 }
 
+/// What a callback had to say found no room to wait in and was dropped: a crew may be told once more.
+pub fn untold() {
+    counter!("rettidig_dispatch_untold_total").increment(1);
+    tracing::error!("dispatch is so far behind that an acknowledgement was dropped");
+}
+
 /// No channel will ever take it; the engine asks somebody else when the offer expires.
 pub fn unsendable(delivery: DeliveryId, error: &str) {
     counter!("rettidig_dispatch_unsendable_total").increment(1);
