@@ -1,8 +1,10 @@
 //! What is checked and reported without changing anything.
 
-use crate::house::House;
+use crate::house::{Done, House};
 use serde_json::Value;
+use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 #[test]
@@ -47,6 +49,23 @@ fn doctor_names_a_port_that_is_taken_and_who_may_be_read() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("port endpoint") && text.contains(&address) && text.contains('→'), "{text}");
+}
+
+#[test]
+fn doctor_says_how_much_room_is_left() {
+    let house = House::new();
+    let told = house.rettidig(&["doctor"]).expect_code(0).out;
+    assert!(told.contains("free space: ") && told.contains(" MiB for data"), "{told}");
+    // A disk of this test's own.
+    fs::create_dir(house.path("tools")).unwrap();
+    for (free, verdict, code) in [(1_000, "fault    free space", 1), (500_000, "warning  free space", 0)] {
+        let table = format!("Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/x 9999999 1 {free} 99% /");
+        house.write("tools/df", &format!("#!/bin/sh\nprintf '{table}\\n'\n").replace("99%", "99%%"));
+        fs::set_permissions(house.path("tools/df"), fs::Permissions::from_mode(0o755)).unwrap();
+        let path = format!("{}:{}", house.path("tools").display(), std::env::var("PATH").unwrap());
+        let done = Done::of(house.command(&["doctor"]).env("PATH", path).output().unwrap()).expect_code(code);
+        assert!(done.out.contains(verdict), "{}", done.out);
+    }
 }
 
 #[test]

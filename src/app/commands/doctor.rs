@@ -22,6 +22,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 #[derive(Args)]
 pub struct DoctorArguments {
@@ -35,6 +36,11 @@ pub struct DoctorArguments {
     #[arg(long)]
     json: bool,
 }
+
+/// With less, a start may fail at once.
+const FREE_MEBIBYTES_FAULT: u64 = 16;
+/// With less, somebody should look soon: a day of a large municipality is about this much.
+const FREE_MEBIBYTES_WARNING: u64 = 1_024;
 
 /// One thing that was looked at.
 struct Found {
@@ -85,6 +91,7 @@ fn examine(source: &Source, full: bool, found: &mut Vec<Found>) -> anyhow::Resul
     let settings = &loaded.settings;
     let data = &settings.data.folder;
     found.push(data_folder(data));
+    found.push(free_space(data));
     let running = gateway(data, found);
     found.push(journal(&data.join("journal"), full));
     if running {
@@ -114,6 +121,29 @@ fn data_folder(data: &Path) -> Found {
             bad(part, Verdict::Fault, format!("{}: {error}", data.display()), remedy)
         }
     }
+}
+
+/// The journal ends the gateway when the disk is full, so that is to be known before. `df` is asked, which every system
+/// with a shell has.
+fn free_space(data: &Path) -> Found {
+    let part = "free space";
+    let there = data.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
+    let asked = Command::new("df").args(["-Pk", "--"]).arg(there).output();
+    let free = asked.ok().and_then(|answer| {
+        let text = String::from_utf8(answer.stdout).ok()?;
+        text.lines().nth(1)?.split_whitespace().nth(3)?.parse::<u64>().ok()
+    });
+    let Some(mebibytes) = free.map(|kibibytes| kibibytes / 1_024) else {
+        let remedy = "look at the disk yourself".to_owned();
+        return bad(part, Verdict::Unknown, "df does not say how much is free".to_owned(), remedy);
+    };
+    let text = format!("{mebibytes} MiB for {}", data.display());
+    let remedy = "make room, or put the data folder on a larger disk: the gateway ends when it is full".to_owned();
+    if mebibytes >= FREE_MEBIBYTES_WARNING {
+        return good(part, &text);
+    }
+    let verdict = if mebibytes < FREE_MEBIBYTES_FAULT { Verdict::Fault } else { Verdict::Warning };
+    bad(part, verdict, text, remedy)
 }
 
 /// Whether a gateway runs on this folder.
