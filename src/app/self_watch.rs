@@ -43,6 +43,13 @@ pub(super) fn registration(engine: &Engine) -> Option<Event> {
     Some(Event::Registered(vec![RegistryChange::PutAsset(asset), RegistryChange::PutDevice(device)]))
 }
 
+/// Whether what would be removed is the gateway itself.
+#[must_use]
+pub(super) fn is_the_gateway(removal: &RegistryChange) -> bool {
+    let (asset, itself) = (AssetId::new(NAME), device());
+    *removal == RegistryChange::RemoveAsset(asset) || *removal == RegistryChange::RemoveDevice(itself)
+}
+
 /// A message had to be set aside because it aborted the engine.
 #[must_use]
 pub(super) fn poisoned(now: Timestamp) -> Event {

@@ -57,6 +57,21 @@ fn names_of_people_go_to_the_vault_and_nowhere_else() {
     assert_eq!(house.rettidig(&["registry", "export", "people"]).out.lines().count(), 1);
 }
 
+#[test]
+fn the_gateway_itself_is_not_missed_in_a_file() {
+    let house = House::new();
+    let gateway = house.start();
+    house.write("assets.csv", "id;kind\nbin-1;bin\n");
+    let first = house.rettidig(&["registry", "import", "assets", "assets.csv"]).expect_code(0);
+    assert!(
+        first.out.contains("1 to add, 0 to change, 0 unchanged, 0 registered but not in the file"),
+        "{}",
+        first.out
+    );
+    assert!(first.out.contains("a dry run: nothing was changed"), "{}", first.out);
+    assert!(gateway.stop().success());
+}
+
 fn for_each_file(folder: &Path, look: &mut impl FnMut(&Path)) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -54,7 +54,7 @@ fn import(applied: bool, diff: &str, personal: usize, seq: Option<u64>) -> Strin
     match (applied, seq) {
         (true, Some(seq)) => writeln!(text, "applied (event {seq})").ok(),
         (true, None) => writeln!(text, "nothing to apply to the registry").ok(),
-        (false, _) => writeln!(text, "nothing was changed: this is what --apply does").ok(),
+        (false, _) => writeln!(text, "a dry run: nothing was changed; with --apply it is").ok(),
     };
     text
 }

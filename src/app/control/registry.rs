@@ -4,6 +4,7 @@
 
 use super::backend::{Backend, Types, blocking};
 use super::wire::{Failure, Response};
+use crate::app::self_watch;
 use crate::domain::event::{Event, RegistryChange};
 use crate::domain::ids::{AssetId, CrewId, DeviceId, PersonId, SensorTypeId};
 use crate::domain::reason::Verdict;
@@ -47,7 +48,9 @@ pub(super) async fn import(
     let registered = backend.look(move |engine| registry(engine, kind)).await?;
     let now = backend.now();
     let compared = blocking(move || compare(import, &registered, &needs, now));
-    let (import, diff) = compared.await?.map_err(|faults| Failure::of_file(&name, &faults))?;
+    let (import, mut diff) = compared.await?.map_err(|faults| Failure::of_file(&name, &faults))?;
+    // The gateway has registered itself; no file of a municipality names it.
+    diff.absent.retain(|removal| !self_watch::is_the_gateway(removal));
     let personal = backend.vault(move |vault, _| differing(vault, import.personal)).await?;
     let count = personal.len();
     let (text, wire) = (diff.to_text(), diff.to_json());
