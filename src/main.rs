@@ -101,7 +101,7 @@ enum Command {
     Doctor(commands::doctor::DoctorArguments),
     /// A JSON Schema for editors
     Schema { kind: commands::schema::Schema },
-    /// Run a simulated municipality against a gateway of its own
+    /// Run a simulated municipality against a gateway of its own; --config and --data play no part
     Demo(commands::simulated::DemoArguments),
     /// The simulated municipality: play recorded series
     Twin {
@@ -112,7 +112,8 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Twin {
-    /// Play recorded series (CSV: time, value; one file per container) through real MQTT in the data's own time
+    /// Play recorded series (CSV: time, value; one file per container) through real MQTT in the data's own time, against
+    /// a gateway of its own; --config and --data play no part
     Play(commands::simulated::PlayArguments),
 }
 
