@@ -70,6 +70,11 @@ enum Command {
         #[command(subcommand)]
         command: commands::logins::Client,
     },
+    /// People, logins and keys
+    Vault {
+        #[command(subcommand)]
+        command: commands::vault::Vault,
+    },
     /// Accounts of people who sign in to the console
     User {
         #[command(subcommand)]
@@ -129,6 +134,7 @@ fn main() -> ExitCode {
         Command::Tls { command } => commands::status::tls(&source, &command),
         Command::Registry { command } => commands::registry::registry(&source, command),
         Command::Client { command } => commands::logins::client(&source, command),
+        Command::Vault { command } => commands::vault::vault(&source, command),
         Command::User { command } => commands::logins::user(&source, command),
         Command::Alarm { command } => commands::alarms::alarm(&source, &command),
         Command::Task { command } => commands::alarms::task(&source, &command),

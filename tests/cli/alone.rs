@@ -58,6 +58,26 @@ fn names_of_people_go_to_the_vault_and_nowhere_else() {
 }
 
 #[test]
+fn a_copy_of_the_vault_opens_with_its_key() {
+    let house = House::new();
+    house.json(&["client", "add", "phone-1", "--role", "crew=crew-1"]);
+    let gateway = house.start();
+    let done = house.rettidig(&["vault", "backup", "vault-copy.db"]).expect_code(0);
+    assert!(done.out.contains("vault-copy.db") && done.out.contains("key file"), "{}", done.out);
+    house.json(&["client", "add", "phone-2", "--role", "crew=crew-1"]);
+    assert!(gateway.stop().success());
+    house.rettidig(&["vault", "backup", "vault-copy.db"]).expect_code(0);
+
+    let restored = house.path("restored/vault");
+    fs::create_dir_all(&restored).unwrap();
+    fs::copy(house.path("vault-copy.db"), restored.join("vault.db")).unwrap();
+    fs::copy(house.path("data/vault/vault.key"), restored.join("vault.key")).unwrap();
+    let clients = house.json(&["--data", "restored", "client", "list"])["clients"].clone();
+    let names: Vec<_> = clients.as_array().unwrap().iter().map(|client| &client["client"]).collect();
+    assert_eq!(names, ["phone-1", "phone-2"]);
+}
+
+#[test]
 fn the_gateway_itself_is_not_missed_in_a_file() {
     let house = House::new();
     let gateway = house.start();

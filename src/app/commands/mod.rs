@@ -18,6 +18,7 @@ pub mod schema;
 pub mod simulated;
 pub mod status;
 pub mod store;
+pub mod vault;
 
 use crate::app::Source;
 use crate::app::data_folder::DataFolderError;

@@ -8,6 +8,7 @@ use crate::domain::cpr;
 use crate::domain::ids::{AccountId, AreaId, ClientId, CrewId, DeviceId};
 use crate::vault::{Account, ClientEntry, ClientRole, Grant, Role, Secret, Vault};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 const NAME_CHARS_MAX: usize = 64;
 
@@ -121,6 +122,12 @@ pub(super) async fn link(backend: &mut Backend) -> Result<Response, Failure> {
     };
     let port = backend.http().map_or(0, |address| address.port());
     Ok(Response::Link { link: first_start_link(backend.public_origin(), port, &token) })
+}
+
+pub(super) async fn back_up(backend: &mut Backend, to: PathBuf) -> Result<Response, Failure> {
+    let text = format!("the vault is copied to {}; keep it apart from its key file", to.display());
+    backend.vault(move |vault, _| vault.backup(&to)).await?;
+    Ok(Response::Done { text, seq: None })
 }
 
 /// The page that makes the first account. The token stands behind `#`, so it never reaches a log.

@@ -29,6 +29,7 @@ pub async fn serve(backend: &mut Backend, request: Request) -> Result<Response, 
         Request::TaskList => alarms::list_tasks(backend).await,
         Request::TaskCancel { task } => alarms::cancel(backend, task).await,
         Request::Reload => reload::reload(running(backend)?).await,
+        Request::VaultBackup { to } => logins::back_up(backend, to).await,
         Request::TlsReload => reload::reload_certificates(running(backend)?).await,
     }
 }

@@ -6,6 +6,7 @@ use crate::domain::time::Timestamp;
 use crate::registry::RowFault;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 pub(super) const VERSION: u32 = 1;
 
@@ -74,6 +75,10 @@ pub enum Request {
     },
     Reload,
     TlsReload,
+    /// `to` is absolute: the gateway works in a folder of its own.
+    VaultBackup {
+        to: PathBuf,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -251,6 +256,7 @@ impl Request {
                 | Self::UserList
                 | Self::AlarmList
                 | Self::TaskList
+                | Self::VaultBackup { .. }
         )
     }
 }
