@@ -60,6 +60,12 @@ impl Desk {
         self.carry(&mut waiting);
     }
 
+    /// How much stands before dispatch, and how much may.
+    pub fn queue(&self) -> (usize, usize) {
+        let inbox = self.dispatch.max_capacity() - self.dispatch.capacity();
+        (inbox + self.waiting().inputs.len(), self.dispatch.max_capacity() + self.waiting_max)
+    }
+
     fn carry(&self, waiting: &mut Waiting) {
         if !std::mem::replace(&mut waiting.carried, true) {
             let desk = self.clone();

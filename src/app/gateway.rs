@@ -263,7 +263,7 @@ impl Gateway {
             ledger: Arc::clone(&self.ledger),
             handle: self.handle.clone(),
             board: Arc::clone(&self.board),
-            dispatch: ways.dispatch.clone(),
+            desk: ways.desk.clone(),
             out: self.out.clone(),
             limits: settings.limits.clone(),
             data: self.folder.root().to_owned(),

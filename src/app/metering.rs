@@ -1,5 +1,6 @@
 //! The metrics page: what rooms counted as they went, and what is read at the moment of asking.
 
+use super::desk::Desk;
 use super::handle::Handle;
 use super::ledger::{Counts, Ledger};
 use super::machine;
@@ -10,11 +11,10 @@ use crate::domain::ids::Seq;
 use crate::domain::time::Timestamp;
 use crate::telemetry::queues::Queue;
 use crate::telemetry::{self, CATALOGUE, Kind, gateway as meter};
-use crate::{dispatch, endpoint, intake};
+use crate::{endpoint, intake};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::mpsc;
 
 pub(super) struct Page {
     /// One reading at a time: two that overlap would mix their numbers, and neither would balance.
@@ -23,7 +23,7 @@ pub(super) struct Page {
     pub ledger: Arc<Ledger>,
     pub handle: Handle,
     pub board: Arc<Board>,
-    pub dispatch: mpsc::Sender<dispatch::Inbox>,
+    pub desk: Desk,
     pub out: WaysOut,
     pub limits: Limits,
     pub data: PathBuf,
@@ -49,8 +49,8 @@ impl Page {
     fn queues(&self) {
         let limits = &self.limits;
         fill(Queue::Inbox, self.handle.waiting(), limits.inbox_events_max as usize);
-        let waiting = self.dispatch.max_capacity() - self.dispatch.capacity();
-        fill(Queue::DispatchInbox, waiting, self.dispatch.max_capacity());
+        let (waiting, capacity) = self.desk.queue();
+        fill(Queue::DispatchInbox, waiting, capacity);
         Queue::Deliveries.capacity(limits.deliveries_pending_max as usize);
         Queue::LiveStreams.capacity(limits.live_streams_max as usize);
         if let Some(endpoint) = self.out.endpoint().map(endpoint::Handle::load) {
