@@ -12,7 +12,7 @@ use rettidig::domain::time::{Span, Timestamp};
 use rettidig::domain::uplink::Uplink;
 use rettidig::intake::broker_check::{self, Bounds};
 use rettidig::intake::mosquitto_config::check_mosquitto_config;
-use rettidig::intake::{self, Acknowledge, Credentials, Handle, IntakeError, Link, Options, Ports, TlsFiles};
+use rettidig::intake::{self, Acknowledge, Credentials, Handle, IntakeError, Link, Options, Oversize, Ports, TlsFiles};
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, QoS};
 use std::future::Future;
 use std::sync::Arc;
@@ -34,6 +34,7 @@ struct Gateway {
     arrived: mpsc::Receiver<(Uplink, Acknowledge)>,
     links: mpsc::Receiver<Link>,
     handed_over: mpsc::Receiver<u64>,
+    refused: mpsc::Receiver<(Oversize, Acknowledge)>,
     stop: CancellationToken,
     tracker: TaskTracker,
 }
@@ -49,11 +50,16 @@ impl Gateway {
         let (inbox, arrived) = mpsc::channel(inbox);
         let (link_changes, links) = mpsc::channel(1_000);
         let (taken_over, handed_over) = mpsc::channel(1_000);
+        let (refusing, refused) = mpsc::channel(1_000);
         let connections = AtomicU64::new(1);
         let ports = Ports {
             accept: Arc::new(move |uplink, acknowledge| {
                 let inbox = inbox.clone();
                 Box::pin(async move { drop(inbox.send((uplink, acknowledge)).await) })
+            }),
+            refused: Arc::new(move |message, acknowledge| {
+                let refusing = refusing.clone();
+                Box::pin(async move { drop(refusing.send((message, acknowledge)).await) })
             }),
             link: Arc::new(move |link| link_changes.try_send(link).unwrap_or_default()),
             handed_over: Arc::new(move |key| taken_over.try_send(key).unwrap_or_default()),
@@ -72,7 +78,7 @@ impl Gateway {
             intake::start(options, ports, stop.clone(), &tracker)?
         };
         tracker.close();
-        Ok(Self { runtime: Some(runtime), handle, arrived, links, handed_over, stop, tracker })
+        Ok(Self { runtime: Some(runtime), handle, arrived, links, handed_over, refused, stop, tracker })
     }
 
     fn next(&mut self) -> (Uplink, Acknowledge) {
@@ -149,10 +155,21 @@ fn publish(broker: &Mosquitto, payloads: &[&str]) {
     publish_with(broker, payloads, QoS::AtLeastOnce, false);
 }
 
+/// The same with messages of up to so many bytes.
+fn publish_at_most(broker: &Mosquitto, payloads: &[&str], bytes: usize) {
+    publish_all(broker, payloads, QoS::AtLeastOnce, false, bytes);
+}
+
 fn publish_with(broker: &Mosquitto, payloads: &[&str], qos: QoS, retain: bool) {
+    publish_all(broker, payloads, qos, retain, 100_000);
+}
+
+fn publish_all(broker: &Mosquitto, payloads: &[&str], qos: QoS, retain: bool, bytes: usize) {
     let promised = qos != QoS::AtMostOnce;
     block(async {
-        let (client, mut events) = peer(broker, "sensor");
+        let mut options = MqttOptions::new("sensor", "127.0.0.1", broker.port());
+        options.set_inflight(1_000).set_max_packet_size(bytes, bytes);
+        let (client, mut events) = AsyncClient::new(options, 1_000);
         for payload in payloads {
             client.publish("up/bin-7", qos, retain, *payload).await.unwrap();
         }
@@ -294,20 +311,49 @@ fn a_stop_does_not_wait_for_ever() {
 }
 
 #[test]
-fn a_message_that_is_too_large_does_not_come_for_ever() {
+fn a_message_that_is_too_large_passes_by_and_what_is_behind_it_comes() {
     let broker = Mosquitto::start();
     let mut options = options(&broker);
     options.limits.packet_bytes_max = 1_000;
+    options.limits.head_bytes = 4;
+    options.limits.keep_alive = Span::from_secs(2);
     let mut gateway = Gateway::start(options);
     gateway.up();
-    let large = "x".repeat(5_000);
-    publish(&broker, &[&large, "after"]);
-    assert!(gateway.down().contains("larger than packet_bytes_max"));
-    gateway.up();
-    assert_eq!(gateway.next_payload().len(), 5_000, "handed on once, to be quarantined");
-    assert_eq!(gateway.next_payload(), "after");
+    // Far beyond what any gateway holds in memory, and one that is just too long.
+    for bytes in [70_000_000, 995] {
+        let large = "x".repeat(bytes);
+        publish_at_most(&broker, &[&large, "after"], bytes + 100);
+        let (message, acknowledge) = block(gateway.refused.recv()).unwrap();
+        assert_eq!(message.length, bytes as u64);
+        assert_eq!((message.uplink.topic.as_str(), payload(&message.uplink)), ("up/bin-7", "xxxx"));
+        assert_eq!(message.uplink.ingress.content.0, blake3::hash(b"up/bin-7\0xxxx").as_bytes()[..16]);
+        assert_eq!(gateway.next_payload(), "after");
+        assert!(acknowledge.release());
+        for _ in 0..2 {
+            broker.wait_for_log(&format!("Received PUBACK from {GATEWAY}"));
+        }
+    }
+    assert!(gateway.links.try_recv().is_err(), "the connection was never lost");
     gateway.stop();
     broker.wait_for_log(&format!("Received DISCONNECT from {GATEWAY}"));
+}
+
+#[test]
+fn the_longest_message_that_mqtt_allows_does_not_come_for_ever() {
+    let broker = Mosquitto::start();
+    let mut gateway = Gateway::start(options(&broker));
+    gateway.up();
+    let longest = 268_435_455 - "up/bin-7".len() - 4;
+    publish_at_most(&broker, &[&"x".repeat(longest), "after"], 300_000_000);
+    let (message, acknowledge) = block(gateway.refused.recv()).unwrap();
+    assert_eq!((message.length, message.uplink.payload.len()), (longest as u64, 256));
+    assert!(acknowledge.release());
+    assert_eq!(gateway.next_payload(), "after");
+    gateway.stop();
+    let mut gateway = Gateway::start(self::options(&broker));
+    assert!(gateway.up());
+    publish(&broker, &["next"]);
+    assert_eq!(gateway.next_payload(), "next", "nothing was repeated");
 }
 
 #[test]
@@ -403,17 +449,35 @@ fn at_most_the_agreed_number_is_unacknowledged() {
 }
 
 #[test]
-fn retained_messages_come_with_a_session_that_is_new_and_not_on_every_reconnect() {
-    let broker = Mosquitto::start();
+fn a_retained_message_comes_once_and_not_on_every_reconnect() {
+    let mut broker = Mosquitto::start_with(
+        "persistence true\nautosave_on_changes true\nautosave_interval 1\nallow_anonymous true\n",
+    );
     publish_with(&broker, &["state"], QoS::AtLeastOnce, true);
     let mut gateway = Gateway::start(options(&broker));
     assert!(!gateway.up());
     assert_eq!(gateway.next_payload(), "state");
-    gateway.stop();
-    let mut gateway = Gateway::start(options(&broker));
+    broker.wait_for_log(&format!("Received PUBACK from {GATEWAY}"));
+    broker.stop();
+    gateway.down();
+    broker.start_again();
     assert!(gateway.up());
     publish(&broker, &["live"]);
-    assert_eq!(gateway.next_payload(), "live");
+    assert_eq!(gateway.next_payload(), "live", "it was handed on before");
+}
+
+#[test]
+fn a_retained_message_that_comes_through_another_filter_is_not_lost() {
+    let broker = Mosquitto::start();
+    publish_with(&broker, &["state"], QoS::AtLeastOnce, true);
+    let mut elsewhere = options(&broker);
+    elsewhere.subscribe = vec!["elsewhere/#".to_owned()];
+    let mut gateway = Gateway::start(elsewhere);
+    assert!(!gateway.up());
+    gateway.stop();
+    let mut gateway = Gateway::start(options(&broker));
+    assert!(gateway.up(), "the session is the same");
+    assert_eq!(gateway.next_payload(), "state");
 }
 
 #[test]
@@ -444,7 +508,7 @@ fn a_published_message_is_reported_when_the_broker_has_it() {
 
 #[test]
 fn a_refused_filter_is_reported_and_the_others_work() {
-    use intake::Verdict::{Fault, Good, Unknown};
+    use intake::Verdict::{Fault, Good, Unknown, Warning};
     let rights = tempfile::NamedTempFile::new().unwrap();
     let reader = r#"{"rolename": "reader", "acls": [{"acltype": "subscribePattern", "topic": "up/#", "allow": true}]}"#;
     let access =
@@ -468,7 +532,13 @@ fn a_refused_filter_is_reported_and_the_others_work() {
     assert_eq!(gateway.next_payload(), "allowed");
     assert_eq!(
         verdicts(&options, 10),
-        [("connection", Good), ("version", Unknown), ("permissions", Fault), ("queue", Unknown)]
+        [
+            ("connection", Good),
+            ("version", Unknown),
+            ("packet size", Warning),
+            ("permissions", Fault),
+            ("queue", Unknown)
+        ]
     );
 }
 
@@ -541,6 +611,7 @@ fn doctor_finds_that_a_broker_with_default_settings_drops_messages() {
         [
             ("connection", Good),
             ("version", Good),
+            ("packet size", Warning),
             ("permissions", Good),
             ("anonymous access", Fault),
             ("session", Good),
@@ -568,7 +639,8 @@ fn doctor_finds_nothing_wrong_with_the_shipped_configuration() {
     let broker = Mosquitto::start_with(&settings.join("\n"));
     let mut options = options(&broker);
     options.credentials = Some(Credentials { username: "rettidig".to_owned(), password: "secret".to_owned() });
-    let expected = ["connection", "version", "permissions", "anonymous access", "session", "queue", "window"];
+    let expected =
+        ["connection", "version", "packet size", "permissions", "anonymous access", "session", "queue", "window"];
     assert_eq!(verdicts(&options, 1_100), expected.map(|subject| (subject, Good)));
     assert_eq!(verdicts(&options, 1_100), expected.map(|subject| (subject, Good)), "the first left nothing behind");
 

@@ -34,7 +34,7 @@ pub(super) fn endpoint(settings: &Settings) -> endpoint::Options {
         limits: endpoint::Limits {
             connections_max: limits.connections_max as usize,
             packet_bytes_max: limits.payload_bytes_max as usize + PACKET_OVER_PAYLOAD,
-            head_bytes: limits.quarantine_head_bytes as usize,
+            head_bytes: head_bytes(settings),
             receive_maximum: u16::try_from(limits.receive_maximum).unwrap_or(u16::MAX),
             messages_per_s_max: limits.messages_per_s_max,
             keep_alive_max: duration(limits.keep_alive_max),
@@ -62,6 +62,7 @@ pub(super) fn intake(settings: &Settings, broker: &Broker) -> intake::Options {
         subscribe: broker.subscribe.clone(),
         limits: intake::Limits {
             packet_bytes_max: settings.limits.payload_bytes_max as usize + PACKET_OVER_PAYLOAD,
+            head_bytes: head_bytes(settings),
             unacknowledged_max: BROKER_UNACKNOWLEDGED_MAX,
             ..intake::Limits::default()
         },
@@ -114,6 +115,12 @@ pub(super) fn decode_limits(settings: &Settings) -> decode::Limits {
         clock_ahead_tolerance: settings.limits.clock_ahead_tolerance,
         observations_max: settings.limits.observations_max as usize,
     }
+}
+
+/// What the ways in keep of a message they do not read: what is shown of it, and as much more as shows that a CPR
+/// number begins in it.
+fn head_bytes(settings: &Settings) -> usize {
+    settings.limits.quarantine_head_bytes as usize + decode::CPR_BYTES_MAX
 }
 
 fn duration(span: Span) -> Duration {

@@ -12,7 +12,7 @@ use super::presence::Presence;
 use crate::config::Settings;
 use crate::decode::{self, content_hash};
 use crate::dispatch::{self, Channel, NotNow, Post};
-use crate::domain::event::{Event, Quarantined};
+use crate::domain::event::Event;
 use crate::domain::ids::{ClientId, CrewId};
 use crate::domain::reason::QuarantineReason;
 use crate::domain::uplink::Uplink;
@@ -20,7 +20,6 @@ use crate::endpoint::{self, ClientStatus, Denied, Grant, Login, RefusedMessage, 
 use crate::telemetry::trace::Trace;
 use crate::vault::{ClientRole, Vault};
 use crate::{intake, telemetry};
-use bytes::Bytes;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -103,12 +102,17 @@ impl WaysIn {
 
     pub fn intake_ports(&self, broker: &SmolStr) -> intake::Ports {
         let (accept, numbers, clock) = (self.clone(), Arc::clone(&self.numbers), self.clock.clone());
+        let refused = self.clone();
         let (link, handed_over) = (self.clone(), self.clone());
         let (link_name, handed_name) = (broker.clone(), broker.clone());
         intake::Ports {
             accept: Arc::new(move |uplink, acknowledge| {
                 let ways = accept.clone();
                 Box::pin(async move { ways.take(&uplink, Then::Intake(acknowledge)).await })
+            }),
+            refused: Arc::new(move |message, acknowledge| {
+                let ways = refused.clone();
+                Box::pin(async move { ways.handle.receive(ways.oversize(&message), Then::Intake(acknowledge)).await })
             }),
             link: Arc::new(move |change| link.on_link(&link_name, &change)),
             handed_over: Arc::new(move |key| {
@@ -137,7 +141,7 @@ impl WaysIn {
         }
     }
 
-    /// A refused message as the row a person can open. Its bytes are kept only when it is known whose they are.
+    /// A refused message as the row a person can open.
     fn set_aside(&self, message: RefusedMessage) -> Event {
         let (reason, detail) = match message.reason {
             RefusedReason::Oversize => {
@@ -147,17 +151,17 @@ impl WaysIn {
                 (QuarantineReason::NotPermitted, "the login's role does not allow this topic")
             }
         };
-        let device = decode::device_of_topic(&self.directory.current(), &message.topic);
-        Event::Quarantined(Quarantined {
-            reason,
-            detail: detail.into(),
-            head: if device.is_some() { message.head } else { Bytes::new() },
-            topic: message.topic,
-            device,
-            ingress: message.ingress,
-            received_at: message.received_at,
-            length: message.length,
-        })
+        let RefusedMessage { topic, ingress, received_at, length, head, .. } = message;
+        let beginning = Uplink { topic, payload: head, ingress, received_at };
+        Event::Quarantined(decode::set_aside(&self.directory.current(), &beginning, length, reason, detail))
+    }
+
+    /// The same of a message from a broker that is too long to be read.
+    fn oversize(&self, message: &intake::Oversize) -> Event {
+        let detail = "the packet is larger than limits.payload_bytes_max";
+        let directory = self.directory.current();
+        let reason = QuarantineReason::Oversize;
+        Event::Quarantined(decode::set_aside(&directory, &message.uplink, message.length, reason, detail))
     }
 
     async fn take(&self, uplink: &Uplink, then: Then) {

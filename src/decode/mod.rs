@@ -27,4 +27,4 @@ mod tests;
 pub use directory::{Directory, Limits};
 pub use load::load_sensor_types;
 pub use mapping::SensorTypeSpec;
-pub use read::{content_hash, device_of_topic, read};
+pub use read::{CPR_BYTES_MAX, content_hash, read, set_aside};

@@ -25,6 +25,9 @@ use std::borrow::Cow;
 /// A topic longer than this is shortened in a quarantined row.
 const TOPIC_BYTES_MAX: usize = 256;
 
+/// A CPR number in its longest form, written with its separator.
+pub const CPR_BYTES_MAX: usize = 11;
+
 /// A network format: the topics it speaks on, and how it is read.
 struct Format {
     topics: &'static str,
@@ -91,9 +94,25 @@ pub fn content_hash(topic: &str, payload: &[u8]) -> ContentHash {
     ContentHash(short)
 }
 
-/// The registered device that a topic names, if it is a topic of devices: for messages that are never read.
+/// The row of a message that is never read: of its `length` bytes the uplink holds the first, [`CPR_BYTES_MAX`] more
+/// than are kept. They are kept only when it is known whose they are.
 #[must_use]
-pub fn device_of_topic(directory: &Directory, topic: &str) -> Option<DeviceId> {
+pub fn set_aside(
+    directory: &Directory,
+    uplink: &Uplink,
+    length: u64,
+    reason: QuarantineReason,
+    detail: &str,
+) -> Quarantined {
+    let device = device_of_topic(directory, &uplink.topic);
+    let known = device.is_some();
+    let rejection = Rejection { device, ..Rejection::new(reason, SmolStr::new(detail)) };
+    let row = quarantined(directory, uplink, rejection);
+    Quarantined { head: if known { row.head } else { Bytes::new() }, length, ..row }
+}
+
+/// The registered device that a topic names, if it is a topic of devices.
+fn device_of_topic(directory: &Directory, topic: &str) -> Option<DeviceId> {
     let (format, address) = FORMATS.iter().find_map(|format| Some((format, (format.address)(topic)?)))?;
     named(directory, format, address)
 }
@@ -163,7 +182,7 @@ fn observed(directory: &Directory, uplink: &Uplink, message: Message<'_>) -> Res
 fn quarantined(directory: &Directory, uplink: &Uplink, rejection: Rejection) -> Quarantined {
     let kept = uplink.payload.len().min(directory.limits.quarantine_head_bytes);
     // A number that begins in the head and ends behind it counts as well.
-    let checked = &uplink.payload[..uplink.payload.len().min(kept + 11)];
+    let checked = &uplink.payload[..uplink.payload.len().min(kept + CPR_BYTES_MAX)];
     let in_topic = cpr::holds_written_cpr_number(uplink.topic.as_bytes());
     let found = in_topic
         || cpr::holds_written_cpr_number(checked)

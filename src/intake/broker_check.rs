@@ -10,6 +10,7 @@ use super::client::{Client, Incoming, LinkError, Message, Outgoing, Promise, Ses
 use super::finding::{Finding, Verdict};
 use super::options::{Options, duration};
 use super::tls;
+use super::wire::{PacketLimit, packet_limit};
 use crate::domain::time::Span;
 use bytes::Bytes;
 use rustls::ClientConfig;
@@ -97,6 +98,7 @@ impl Probe<'_> {
         client.connect().await?;
         findings.push(Finding::good("connection", "the broker accepts the gateway's login"));
         findings.push(version(&mut client).await?);
+        findings.push(self.packet_size().await);
         findings.extend(self.permissions(&mut client).await?);
         client.send([Outgoing::Disconnect]).await?;
         findings.extend(self.strangers().await);
@@ -150,6 +152,36 @@ impl Probe<'_> {
         })
     }
 
+    /// How long a message may be that a device can make the broker pass on.
+    async fn packet_size(&self) -> Finding {
+        let subject = "packet size";
+        let asked = packet_limit(self.options, self.tls.as_ref(), format!("{}-size", self.client_id));
+        let answered = timeout(duration(self.options.limits.answer_within), asked).await;
+        let limit = answered.unwrap_or(Ok(PacketLimit::Unknown)).unwrap_or(PacketLimit::Unknown);
+        let ours = self.options.limits.packet_bytes_max;
+        let remedy = "mosquitto: max_packet_size 1048576";
+        match limit {
+            PacketLimit::Bytes(bytes) => {
+                Finding::good(subject, format!("the broker takes packets of {bytes} bytes, the gateway reads {ours}"))
+            }
+            PacketLimit::None => Finding::bad(
+                Verdict::Warning,
+                subject,
+                format!(
+                    "the broker takes packets of any size; one of more than {ours} bytes is quarantined by its head, \
+                     and everything behind it waits while it passes by"
+                ),
+                remedy,
+            ),
+            PacketLimit::Unknown => Finding::bad(
+                Verdict::Unknown,
+                subject,
+                "the broker does not say how long a packet may be: it does not speak MQTT 5",
+                "set the longest packet in the broker's configuration",
+            ),
+        }
+    }
+
     /// The configured filters, tried in a session of the probe's own.
     async fn permissions(&self, client: &mut Client) -> Result<Vec<Finding>, LinkError> {
         let filters = &self.options.subscribe;
@@ -190,7 +222,6 @@ impl Probe<'_> {
                 | LinkError::Timeout
                 | LinkError::Tls(_)
                 | LinkError::Closed
-                | LinkError::TooLarge(_)
                 | LinkError::Protocol(_)
                 | LinkError::Withheld,
             ) => None,
@@ -318,7 +349,6 @@ const fn advice(error: &LinkError) -> &'static str {
         LinkError::Tls(_) => "check that the certificate names this host and is signed by the configured ca",
         LinkError::Refused(_) => "check username, password and client_id, and the broker's log",
         LinkError::Closed => "look into the broker's log; a missing client certificate or a taken client_id end so",
-        LinkError::TooLarge(_) => "raise packet_bytes_max, or lower the broker's max_packet_size",
         LinkError::Protocol(_) | LinkError::Withheld => "check that this is an MQTT 3.1.1 broker",
     }
 }

@@ -1,14 +1,15 @@
-//! The seam to rumqttc: connect, receive one packet, send a group of packets with one flush.
+//! The gateway as a client of one broker: connect, receive one packet, send a group of packets with one flush.
 //!
-//! rumqttc opens the connection and speaks the wire format; its own request channel, outgoing window and pings are
-//! not used, because they cost a flush per acknowledgement and would repeat an expired message after a reconnect.
-//! This is the only file that names rumqttc, so a fork can take its place by changing this file alone.
+//! Packets are rumqttc's, put into our words here and nowhere else; `wire` carries them and `inflow` finds them in the
+//! bytes. No other file names rumqttc, so a fork can take its place by changing these three alone.
 
+use super::inflow::{Arrived, Head};
 use super::options::{Options, duration};
+use super::wire::Wire;
 use bytes::Bytes;
 use rumqttc::{
-    ConnectReturnCode, ConnectionError, EventLoop, MqttOptions, Packet, PubAck, Publish, QoS, StateError, Subscribe,
-    SubscribeFilter, SubscribeReasonCode, TlsConfiguration, Transport, mqttbytes,
+    Connect, ConnectReturnCode, Packet, PubAck, Publish, QoS, Subscribe, SubscribeFilter, SubscribeReasonCode,
+    mqttbytes,
 };
 use rustls::ClientConfig;
 use std::io;
@@ -18,9 +19,11 @@ use tokio::time::timeout;
 
 /// One MQTT 3.1.1 connection to a broker, open or not.
 pub(super) struct Client {
-    event_loop: EventLoop,
+    options: Options,
+    connect: Connect,
+    tls: Option<Arc<ClientConfig>>,
     answer_within: Duration,
-    packet_bytes_max: usize,
+    wire: Option<Wire>,
 }
 
 /// Whether the broker remembers this client when it is away.
@@ -44,7 +47,10 @@ pub(super) enum Incoming {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Message {
     pub topic: String,
+    /// All of it, or the first bytes of one that is too long.
     pub payload: Bytes,
+    /// Bytes of the whole payload.
+    pub length: u64,
     pub delivery: Promise,
     pub duplicate_flag: bool,
     /// From before the subscription.
@@ -82,8 +88,6 @@ pub enum LinkError {
     Refused(&'static str),
     #[error("the broker closed the connection")]
     Closed,
-    #[error("a message of {0} bytes is larger than packet_bytes_max allows")]
-    TooLarge(usize),
     #[error("the broker did not keep to the protocol: {0}")]
     Protocol(String),
     #[error("an acknowledgement was withheld; the broker will repeat the message")]
@@ -97,7 +101,7 @@ impl LinkError {
     pub const fn retryable(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Timeout | Self::Closed | Self::Protocol(_) | Self::Withheld => true,
-            Self::Tls(_) | Self::Refused(_) | Self::TooLarge(_) => false,
+            Self::Tls(_) | Self::Refused(_) => false,
         }
     }
 
@@ -110,7 +114,6 @@ impl LinkError {
             Self::Tls(_) => "tls",
             Self::Refused(_) => "refused",
             Self::Closed => "closed",
-            Self::TooLarge(_) => "too_large",
             Self::Protocol(_) => "protocol",
             Self::Withheld => "withheld",
         }
@@ -119,66 +122,55 @@ impl LinkError {
 
 impl Client {
     pub(super) fn new(options: &Options, client_id: &str, session: Session) -> Self {
-        let answer_within = duration(options.limits.answer_within);
-        // rumqttc joins host and port with a colon, so an IPv6 address needs its brackets.
-        let bare_ipv6 = options.host.contains(':') && !options.host.starts_with('[') && options.tls.is_none();
-        let host = if bare_ipv6 { format!("[{}]", options.host) } else { options.host.clone() };
-        let mut mqtt = MqttOptions::new(client_id, host, options.port);
-        mqtt.set_clean_session(session == Session::Clean)
-            .set_keep_alive(duration(options.limits.keep_alive))
-            .set_max_packet_size(options.limits.packet_bytes_max, options.limits.packet_bytes_max)
-            .set_manual_acks(true)
-            .set_inflight(1);
+        let mut connect = Connect::new(client_id);
+        connect.clean_session = session == Session::Clean;
+        connect.keep_alive = u16::try_from(duration(options.limits.keep_alive).as_secs()).unwrap_or(u16::MAX);
         if let Some(login) = &options.credentials {
-            mqtt.set_credentials(&login.username, &login.password);
+            connect.set_login(&login.username, &login.password);
         }
-        let mut event_loop = EventLoop::new(mqtt, 1);
-        event_loop.network_options.set_tcp_nodelay(true);
-        event_loop.network_options.set_connection_timeout(answer_within.as_secs().max(1));
-        Self { event_loop, answer_within, packet_bytes_max: options.limits.packet_bytes_max }
+        let answer_within = duration(options.limits.answer_within);
+        Self { options: options.clone(), connect, tls: None, answer_within, wire: None }
     }
 
     /// From the next connection on.
     pub(super) fn use_tls(&mut self, tls: Arc<ClientConfig>) {
-        self.event_loop.mqtt_options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls)));
-    }
-
-    /// The largest packet read, from the next connection on.
-    pub(super) fn read_at_most(&mut self, bytes: usize) {
-        let outgoing = self.packet_bytes_max;
-        self.event_loop.mqtt_options.set_max_packet_size(bytes, outgoing);
+        self.tls = Some(tls);
     }
 
     /// Opens a connection, closing one that is open. True when the broker remembers our session.
     pub(super) async fn connect(&mut self) -> Result<bool, LinkError> {
         self.close();
-        let event = self.event_loop.poll().await?;
-        if let rumqttc::Event::Incoming(Packet::ConnAck(answer)) = event {
-            return Ok(answer.session_present);
+        let open = Wire::open(&self.options, self.tls.as_ref(), self.connect.clone());
+        let (wire, answer) = timeout(self.answer_within, open).await.map_err(|_| LinkError::Timeout)??;
+        if answer.code != ConnectReturnCode::Success {
+            return Err(LinkError::Refused(refusal(answer.code)));
         }
-        Err(LinkError::Protocol(format!("answered CONNECT with {event:?}")))
+        self.wire = Some(wire);
+        Ok(answer.session_present)
     }
 
     /// The next packet. May be dropped while waiting without losing any.
     pub(super) async fn receive(&mut self) -> Result<Incoming, LinkError> {
-        let network = self.event_loop.network.as_mut().ok_or(LinkError::Closed)?;
-        read(network.read().await?)
+        match self.wire.as_mut().ok_or(LinkError::Closed)?.receive().await? {
+            Arrived::Packet(packet) => read(packet),
+            Arrived::Oversize(head) => oversize(head).map(Incoming::Message),
+        }
+    }
+
+    /// Whether anything has arrived since this was last asked, if only a part of a packet.
+    pub(super) fn take_heard(&mut self) -> bool {
+        self.wire.as_mut().is_some_and(Wire::take_heard)
     }
 
     /// Writes all packets with one flush. Must not be dropped half-way; it ends by itself within `answer_within`.
     pub(super) async fn send(&mut self, packets: impl IntoIterator<Item = Outgoing>) -> Result<(), LinkError> {
-        let network = self.event_loop.network.as_mut().ok_or(LinkError::Closed)?;
-        let written = async {
-            for packet in packets {
-                network.write(write(packet)).await?;
-            }
-            network.flush().await
-        };
-        timeout(self.answer_within, written).await.map_err(|_| LinkError::Timeout)?.map_err(LinkError::from)
+        let wire = self.wire.as_mut().ok_or(LinkError::Closed)?;
+        let written = wire.send(packets.into_iter().map(write));
+        timeout(self.answer_within, written).await.map_err(|_| LinkError::Timeout)?
     }
 
     pub(super) fn close(&mut self) {
-        self.event_loop.network = None;
+        self.wire = None;
     }
 }
 
@@ -202,19 +194,34 @@ fn read(packet: Packet) -> Result<Incoming, LinkError> {
 }
 
 fn message(publish: Publish) -> Result<Message, LinkError> {
-    let delivery = match publish.qos {
-        QoS::AtMostOnce => Promise::None,
-        QoS::AtLeastOnce => Promise::UntilAcknowledged(publish.pkid),
-        // Nothing is subscribed with QoS 2, so a broker has no reason to use it.
-        QoS::ExactlyOnce => return Err(LinkError::Protocol(format!("sent QoS 2 on {:?}", publish.topic))),
-    };
     Ok(Message {
+        delivery: promise(publish.qos as u8, publish.pkid, &publish.topic)?,
         topic: publish.topic,
+        length: publish.payload.len() as u64,
         payload: publish.payload,
-        delivery,
         duplicate_flag: publish.dup,
         retained: publish.retain,
     })
+}
+
+fn oversize(head: Head) -> Result<Message, LinkError> {
+    Ok(Message {
+        delivery: promise(head.qos, head.packet, &head.topic)?,
+        topic: head.topic,
+        length: head.length,
+        payload: head.payload,
+        duplicate_flag: head.duplicate_flag,
+        retained: head.retained,
+    })
+}
+
+fn promise(qos: u8, packet: u16, topic: &str) -> Result<Promise, LinkError> {
+    match qos {
+        0 => Ok(Promise::None),
+        1 => Ok(Promise::UntilAcknowledged(packet)),
+        // Nothing is subscribed with QoS 2, so a broker has no reason to use it.
+        _ => Err(LinkError::Protocol(format!("sent QoS {qos} on {topic:?}"))),
+    }
 }
 
 const fn granted(code: SubscribeReasonCode) -> Option<u8> {
@@ -243,36 +250,9 @@ fn write(packet: Outgoing) -> Packet {
     }
 }
 
-impl From<ConnectionError> for LinkError {
-    fn from(error: ConnectionError) -> Self {
-        match error {
-            ConnectionError::MqttState(error) => error.into(),
-            ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => Self::Timeout,
-            ConnectionError::Tls(error) => Self::Tls(error.to_string()),
-            ConnectionError::Io(error) => Self::Unreachable(error),
-            ConnectionError::ConnectionRefused(code) => Self::Refused(refusal(code)),
-            ConnectionError::NotConnAck(packet) => Self::Protocol(format!("answered CONNECT with {packet:?}")),
-            ConnectionError::RequestsDone => Self::Closed,
-        }
-    }
-}
-
-impl From<StateError> for LinkError {
-    fn from(error: StateError) -> Self {
-        match error {
-            StateError::Io(error) | StateError::Deserialization(mqttbytes::Error::Io(error)) => {
-                if error.kind() == io::ErrorKind::InvalidData { Self::Tls(error.to_string()) } else { Self::Closed }
-            }
-            StateError::Deserialization(mqttbytes::Error::PayloadSizeLimitExceeded(bytes)) => Self::TooLarge(bytes),
-            StateError::ConnectionAborted => Self::Closed,
-            other @ (StateError::InvalidState
-            | StateError::Unsolicited(_)
-            | StateError::AwaitPingResp
-            | StateError::WrongPacket
-            | StateError::CollisionTimeout
-            | StateError::EmptySubscription
-            | StateError::Deserialization(_)) => Self::Protocol(other.to_string()),
-        }
+impl From<mqttbytes::Error> for LinkError {
+    fn from(error: mqttbytes::Error) -> Self {
+        Self::Protocol(error.to_string())
     }
 }
 

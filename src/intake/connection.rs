@@ -11,7 +11,8 @@ use super::acknowledge::{Acknowledge, Ledger};
 use super::client::{Client, Incoming, LinkError, Message, Outgoing, Promise};
 use super::options::{Options, duration};
 use super::publisher::{OpenConnection, Outbound, Window};
-use super::{Accepting, Link, Ports};
+use super::seen::Seen;
+use super::{Accepting, Link, Oversize, Ports};
 use crate::domain::ids::ClientId;
 use crate::domain::uplink::{Ingress, Uplink};
 use crate::telemetry::intake as meter;
@@ -34,6 +35,7 @@ pub(super) struct Shared<'a> {
     pub client: &'a mut Client,
     pub queue: &'a mut mpsc::Receiver<Outbound>,
     pub stop: &'a CancellationToken,
+    pub seen: &'a mut Seen,
     /// Told when publishing becomes possible.
     pub open: &'a OpenConnection,
 }
@@ -128,7 +130,6 @@ impl<'a> Connection<'a> {
     }
 
     fn receive(&mut self, packet: Incoming) -> Result<(), LinkError> {
-        self.heard = true;
         match packet {
             Incoming::Message(message) => self.accept(message),
             Incoming::TakenOver(packet) => {
@@ -149,13 +150,14 @@ impl<'a> Connection<'a> {
             self.meter.left_at_broker.increment(1);
             return;
         }
+        let content = (self.shared.ports.content_hash)(&message.topic, &message.payload);
+        let known = self.shared.seen.note(content);
         let (packet, acknowledge) = match message.delivery {
             Promise::None => (None, Acknowledge::none()),
             Promise::UntilAcknowledged(packet) => (Some(packet), self.ledger.expect(packet)),
         };
-        if message.retained && self.session_present {
-            // It came live or was queued for our session before. Every reconnect repeats it, and a repeat without an
-            // identity of its own would count as a second fact.
+        if message.retained && self.session_present && known {
+            // Every subscription repeats it, and a repeat without an identity of its own would count as a second fact.
             self.meter.retained_again.increment(1);
             acknowledge.release();
             return;
@@ -166,7 +168,7 @@ impl<'a> Connection<'a> {
             connection: self.number,
             packet,
             duplicate_flag: message.duplicate_flag,
-            content: (self.shared.ports.content_hash)(&message.topic, &message.payload),
+            content,
         };
         let uplink = Uplink {
             topic: SmolStr::from(message.topic),
@@ -174,7 +176,13 @@ impl<'a> Connection<'a> {
             ingress,
             received_at: (self.shared.ports.now)(),
         };
-        self.accepting = Some((self.shared.ports.accept)(uplink, acknowledge));
+        self.accepting = Some(if message.length > uplink.payload.len() as u64 {
+            self.meter.oversize.increment(1);
+            meter::oversize(&self.shared.options.name, message.length);
+            (self.shared.ports.refused)(Oversize { uplink, length: message.length }, acknowledge)
+        } else {
+            (self.shared.ports.accept)(uplink, acknowledge)
+        });
     }
 
     fn subscribed(&self, grants: &[Option<u8>]) -> Result<(), LinkError> {
@@ -212,6 +220,7 @@ impl<'a> Connection<'a> {
     }
 
     async fn ping(&mut self) -> Result<(), LinkError> {
+        self.heard |= self.shared.client.take_heard();
         if !self.heard {
             return Err(LinkError::Timeout);
         }

@@ -5,7 +5,7 @@
 //! means, and whether it was seen before, is decided elsewhere. A broker acknowledges the *sensor* from memory: only
 //! our own endpoint makes a sensor's acknowledgement mean durable.
 //!
-//! Start with `connection`, the life of one connection; `client` is the only file that names rumqttc.
+//! Start with `connection`, the life of one connection; `inflow` lets pass by what is too long to be read.
 
 mod acknowledge;
 mod back_off;
@@ -13,17 +13,20 @@ pub mod broker_check;
 mod client;
 mod connection;
 mod finding;
+mod inflow;
 pub mod mosquitto_config;
 mod options;
 mod publisher;
+mod seen;
 mod task;
 mod tls;
+mod wire;
 
 pub use acknowledge::Acknowledge;
 pub use back_off::BackOff;
 pub use client::LinkError;
 pub use finding::{Finding, Verdict};
-pub use options::{Credentials, IntakeError, Limits, OVERSIZE_BYTES_MAX, Options, TlsFiles};
+pub use options::{Credentials, IntakeError, Limits, Options, TlsFiles};
 pub use publisher::{Handle, PublishError};
 pub use task::start;
 
@@ -42,6 +45,9 @@ pub type Accepting = Pin<Box<dyn Future<Output = ()> + Send>>;
 #[derive(Clone)]
 pub struct Ports {
     pub accept: Arc<dyn Fn(Uplink, Acknowledge) -> Accepting + Send + Sync>,
+    /// Takes over a message that is longer than `packet_bytes_max`, so that it ends as a row with a reason. Waits and is
+    /// acknowledged like [`Ports::accept`].
+    pub refused: Arc<dyn Fn(Oversize, Acknowledge) -> Accepting + Send + Sync>,
     /// Called on every change of the connection, from the connection's task: it must not block.
     pub link: Arc<dyn Fn(Link) + Send + Sync>,
     /// The broker has taken over the message published with this key.
@@ -53,6 +59,15 @@ pub struct Ports {
     /// Evenly distributed bits, for the jitter of reconnecting.
     pub random: Arc<dyn Fn() -> u64 + Send + Sync>,
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+/// A message that is too long to be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Oversize {
+    /// Its payload is the first `head_bytes` only, and its content that of those.
+    pub uplink: Uplink,
+    /// Bytes of the whole payload.
+    pub length: u64,
 }
 
 /// What became of the connection to a broker.

@@ -13,9 +13,8 @@ use std::time::Duration;
 /// Bytes of any text in MQTT.
 const LENGTH_MAX: usize = u16::MAX as usize;
 
-/// The largest message that is read to be rid of it. A broker that holds a larger one is stuck until somebody
-/// removes it there; the log names its size on every attempt.
-pub const OVERSIZE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The largest limit that can be set: what is below it is held in memory.
+const PACKET_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -51,10 +50,11 @@ pub struct Credentials {
 /// Limits of one broker connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// A larger message ends the connection. The next one reads it nevertheless, once, up to
-    /// [`OVERSIZE_BYTES_MAX`]: handed on, it is quarantined and acknowledged, or it would come again for ever. Keep the
-    /// broker's own `max_packet_size` at or below this.
+    /// Bytes of a packet that is read whole. Of a longer message the head is handed on, to be quarantined and
+    /// acknowledged, and the rest passes by unread.
     pub packet_bytes_max: usize,
+    /// First bytes of such a message that are handed on.
+    pub head_bytes: usize,
     /// Messages accepted and not yet acknowledged; beyond, the socket is not read. The protocol allows 65,535.
     pub unacknowledged_max: usize,
     /// Messages waiting to be published; beyond, `Handle::publish` says [`super::PublishError::QueueFull`].
@@ -93,6 +93,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             packet_bytes_max: 4 * 1024 * 1024,
+            head_bytes: 256,
             unacknowledged_max: 65_535,
             publish_queue_max: 4_096,
             publish_window_max: 1_024,
@@ -136,7 +137,7 @@ impl Options {
             (
                 "packet_bytes_max",
                 limits.packet_bytes_max.to_string(),
-                (128..=OVERSIZE_BYTES_MAX).contains(&limits.packet_bytes_max),
+                (128..=PACKET_BYTES_MAX).contains(&limits.packet_bytes_max),
                 "must lie between 128 and 67108864",
             ),
             (

@@ -4,8 +4,9 @@
 
 use super::client::{Client, LinkError, Session};
 use super::connection::{Connection, Shared};
-use super::options::{IntakeError, OVERSIZE_BYTES_MAX, Options, duration};
+use super::options::{IntakeError, Options, duration};
 use super::publisher::{Handle, OpenConnection, Outbound};
+use super::seen::Seen;
 use super::{Link, Ports, tls};
 use crate::telemetry;
 use std::sync::Arc;
@@ -32,7 +33,8 @@ pub fn start(
     }
     let limits = &options.limits;
     let (handle, queue, open) = Handle::new(limits.publish_queue_max, limits.packet_bytes_max);
-    let task = Task { options, ports, stop, client, queue, open, _keep_queue_open: handle.clone() };
+    let task =
+        Task { options, ports, stop, client, queue, open, seen: Seen::default(), _keep_queue_open: handle.clone() };
     tracker.spawn(task.run());
     Ok(handle)
 }
@@ -44,6 +46,7 @@ struct Task {
     client: Client,
     queue: mpsc::Receiver<Outbound>,
     open: Arc<OpenConnection>,
+    seen: Seen,
     /// A closed queue is always ready and would spin the connection's loop.
     _keep_queue_open: Handle,
 }
@@ -60,7 +63,6 @@ impl Task {
             self.client.close();
             let Err(error) = ended else { break };
             telemetry::intake::down(&self.options.name, &error.to_string(), error.label(), error.retryable());
-            self.client.read_at_most(self.next_read_max(&error));
             (self.ports.link)(Link::Down { reason: error.to_string() });
             let lived = (self.ports.now)().since(began_at);
             let back_off = self.options.limits.back_off;
@@ -73,12 +75,6 @@ impl Task {
         }
         telemetry::intake::stopped(&self.options.name);
         (self.ports.link)(Link::Stopped);
-    }
-
-    /// A message that is too large is let through once: only what is acknowledged does not come again.
-    fn next_read_max(&self, error: &LinkError) -> usize {
-        let usual = self.options.limits.packet_bytes_max;
-        if let LinkError::TooLarge(bytes) = error { usual.max(*bytes).min(OVERSIZE_BYTES_MAX) } else { usual }
     }
 
     /// Ok when it was asked to stop.
@@ -99,6 +95,7 @@ impl Task {
             client: &mut self.client,
             queue: &mut self.queue,
             stop: &self.stop,
+            seen: &mut self.seen,
             open: &self.open,
         };
         Connection::new(shared, generation, session_present).serve().await

@@ -1,6 +1,7 @@
 //! What external brokers are metered and logged by. The label `broker` is its name in the configuration.
 #![expect(clippy::disallowed_macros, reason = "the one place where the metric names of this room live")]
 
+use super::Seldom;
 use metrics::{Counter, counter, gauge};
 
 /// The counters of one broker, looked up once: some of them count every message.
@@ -10,11 +11,13 @@ pub struct Meter {
     /// Handed on, QoS 0: promised nothing.
     pub unpromised: Counter,
     pub acknowledged: Counter,
+    /// Longer than can be read: quarantined by their heads.
+    pub oversize: Counter,
     /// Published by us and taken over by the broker.
     pub handed_over: Counter,
     /// Arrived while we were stopping; QoS 1 waits at the broker for the next start.
     pub left_at_broker: Counter,
-    /// Retained, and repeated only because we subscribed again.
+    /// Retained, handed on before, and repeated only because we subscribed again.
     pub retained_again: Counter,
 }
 
@@ -26,6 +29,7 @@ impl Meter {
             promised: counter!("rettidig_intake_messages_total", "broker" => name.clone(), "qos" => "1"),
             unpromised: counter!("rettidig_intake_messages_total", "broker" => name.clone(), "qos" => "0"),
             acknowledged: counter!("rettidig_intake_acknowledged_total", "broker" => name.clone()),
+            oversize: counter!("rettidig_intake_oversize_total", "broker" => name.clone()),
             handed_over: counter!("rettidig_intake_handed_over_total", "broker" => name.clone()),
             left_at_broker: counter!("rettidig_intake_left_at_broker_total", "broker" => name.clone()),
             retained_again: counter!("rettidig_intake_retained_again_total", "broker" => name),
@@ -52,6 +56,14 @@ pub fn down(broker: &str, error: &str, reason: &'static str, heals: bool) {
         tracing::warn!(broker, reason, error, "broker connection ended");
     } else {
         tracing::error!(broker, reason, error, "broker connection ended, and somebody has to change a setting");
+    }
+}
+
+/// It held up what was behind it for as long as it took to pass by.
+pub fn oversize(broker: &str, bytes: u64) {
+    static LINES: Seldom = Seldom::new();
+    if let Some(kept_back) = LINES.may_speak() {
+        tracing::warn!(broker, bytes, kept_back, "a message too long to be read is quarantined by its head");
     }
 }
 

@@ -4,7 +4,9 @@
 //! never a device, a person or an alarm.
 
 mod catalogue;
+mod seldom;
 pub use catalogue::{CATALOGUE, Kind, Label, Metric, Values, begin, markdown};
+pub use seldom::Seldom;
 
 pub mod board;
 pub mod console;
