@@ -228,16 +228,11 @@ impl WaysIn {
 
     fn on_link(&self, broker: &SmolStr, change: &intake::Link) {
         match change {
-            intake::Link::Up { session_present, refused } => {
-                tracing::info!(%broker, session_present, "broker connected");
-                if !refused.is_empty() {
-                    tracing::error!(%broker, ?refused, "the broker does not grant these topics with QoS 1");
-                }
+            intake::Link::Up { .. } => {
                 self.links.set(broker, Ok(()));
                 self.desk.tell(dispatch::Inbox::BrokerConnected(broker.clone()));
             }
             intake::Link::Down { reason } => {
-                tracing::warn!(%broker, %reason, "broker connection lost; trying again");
                 self.links.set(broker, Err(reason.clone()));
             }
             intake::Link::Stopped => self.links.set(broker, Err("stopped".to_owned())),
