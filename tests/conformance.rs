@@ -69,6 +69,7 @@ impl Stage {
         let mut logins: Vec<_> = BINS.iter().map(|name| (*name, ClientRole::Device((*name).into()))).collect();
         logins.push(("button-1", ClientRole::Device("button-1".into())));
         logins.push(("network", ClientRole::Gateway));
+        logins.push(("reports", ClientRole::Service));
         logins.push(("crew-1", ClientRole::Crew("crew-1".into())));
         self.site.furnish(at, registry, &logins);
     }
@@ -416,6 +417,26 @@ fn wait_for_last(stage: &Stage, child: &Child) {
 #[test]
 fn a_crew_that_was_away_gets_its_task_at_the_endpoint_though_a_broker_is_connected() {
     a_crew_that_was_away_gets_its_task_when_it_comes_back(Way::EndpointBesideBroker);
+}
+
+/// Nothing is ever sent to devices, network servers and services yet: a subscription would be a promise.
+#[test]
+fn a_subscription_that_is_never_served_is_refused() {
+    let mut stage = Stage::new(Way::Endpoint);
+    let inside = stage.inside();
+    for (login, filter) in [
+        ("bin-1", "rettidig/v1/down/bin-1"),
+        ("network", "rettidig/v1/down/+"),
+        ("network", "application/+/device/+/command/down"),
+        ("network", "v3/+/devices/+/down/+"),
+        ("reports", "rettidig/v1/#"),
+        ("reports", "rettidig/v1/crew/crew-1/tasks"),
+    ] {
+        let refused = stage.connect(&inside, login).subscribe(filter).unwrap_err();
+        assert!(refused.to_string().contains("Subscribed(128)"), "{login}: {refused}");
+    }
+    stage.connect(&inside, "crew-1").subscribe(TASKS).unwrap();
+    inside.stop();
 }
 
 macro_rules! over_both_ways {

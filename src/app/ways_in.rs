@@ -185,22 +185,19 @@ impl WaysIn {
         self.permissions(ClientId::new(name), &role)
     }
 
-    /// What a login may publish and subscribe to, by its role.
+    /// What a login may publish and subscribe to, by its role: only what somebody takes and what somebody sends. A
+    /// subscription that is granted and never served would be a promise.
     fn permissions(&self, client: ClientId, role: &ClientRole) -> Result<Grant, Denied> {
         let (publish, subscribe): (Vec<String>, Vec<String>) = match role {
-            ClientRole::Device(device) => {
-                (vec![format!("rettidig/v1/up/{device}")], vec![format!("rettidig/v1/down/{device}")])
-            }
+            ClientRole::Device(device) => (vec![format!("rettidig/v1/up/{device}")], Vec::new()),
             ClientRole::Gateway => (
                 ["rettidig/v1/up/+", "application/+/device/+/event/+", "v3/+/devices/+/up"].map(str::to_owned).into(),
-                ["rettidig/v1/down/+", "application/+/device/+/command/down", "v3/+/devices/+/down/+"]
-                    .map(str::to_owned)
-                    .into(),
+                Vec::new(),
             ),
             ClientRole::Crew(crew) => {
                 (vec![format!("rettidig/v1/crew/{crew}/replies")], vec![format!("rettidig/v1/crew/{crew}/tasks")])
             }
-            ClientRole::Service => (Vec::new(), vec!["rettidig/v1/#".to_owned()]),
+            ClientRole::Service => (Vec::new(), Vec::new()),
         };
         let messages_per_s_max = (*role == ClientRole::Gateway).then_some(self.gateway_messages_per_s_max);
         Ok(Grant { client, publish: filters(&publish)?, subscribe: filters(&subscribe)?, messages_per_s_max })
