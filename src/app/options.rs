@@ -1,6 +1,6 @@
 //! From settings to what the rooms are started with.
 
-use crate::config::{Broker, Settings};
+use crate::config::{Broker, ClientCertificate, Settings};
 use crate::dispatch::Channel;
 use crate::domain::ids::{CrewId, JournalId};
 use crate::domain::time::Span;
@@ -23,6 +23,10 @@ pub(super) fn endpoint(settings: &Settings) -> endpoint::Options {
         certificate: files.certificate.clone(),
         key: files.key.clone(),
         client_ca: files.client_ca.clone(),
+        client_certificate: match files.client_certificate {
+            ClientCertificate::Required => endpoint::ClientCertificate::Required,
+            ClientCertificate::Optional => endpoint::ClientCertificate::Optional,
+        },
     });
     let listen = settings.endpoint.listen.clone();
     let (listen, listen_tls) =

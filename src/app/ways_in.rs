@@ -173,9 +173,15 @@ impl WaysIn {
         self.handle.receive(event, then, trace).await;
     }
 
-    /// A login by certificate needs no password; any other needs the secret that the vault holds for its name.
+    /// A login by certificate needs no password; any other needs the secret that the vault holds for its name. Who
+    /// shows the certificate of one login and the name of another is neither. A certificate that is no login's is
+    /// only what lets a client speak to us: its password says who it is.
     fn grant(&self, login: &Login) -> Result<Grant, Denied> {
         if let Some(known) = login.certificate_cn.as_deref().and_then(|name| self.vault.client_by_certificate(name)) {
+            if login.username.as_ref().is_some_and(|name| name != known.0.as_str()) {
+                telemetry::endpoint::other_login(known.0.as_str());
+                return Err(Denied::NotPermitted);
+            }
             return self.permissions(known.0, &known.1);
         }
         let (Some(name), Some(password)) = (&login.username, &login.password) else {

@@ -2,7 +2,9 @@
 
 use super::broker::brokers;
 use super::knobs::{self, Length, Whole};
-use super::settings::{Data, Endpoint, Http, Journal, Limits, Log, LogFormat, LogLevel, Settings, TlsFiles};
+use super::settings::{
+    ClientCertificate, Data, Endpoint, Http, Journal, Limits, Log, LogFormat, LogLevel, Settings, TlsFiles,
+};
 use super::store::store;
 use crate::domain::configuration::DispatchPolicy;
 use crate::domain::fault::{Fault, suggest_known};
@@ -99,9 +101,16 @@ fn tls_files(mut section: Section<'_>, folder: &Path) -> Option<TlsFiles> {
     let certificate =
         section.required("certificate", "certificate = \"tls/server.pem\"").and_then(|field| file(&field, folder));
     let key = section.required("key", "key = \"tls/server.key\"").and_then(|field| file(&field, folder));
-    let client_ca = section.optional("client_ca").and_then(|field| file(&field, folder));
+    let client_ca = section.optional("client_ca");
+    let shown = section.optional("client_certificate");
+    if let (None, Some(alone)) = (&client_ca, &shown) {
+        alone.fault("`client_certificate` stands without `client_ca`", "client_ca = \"tls/clients.pem\"".to_owned());
+    }
+    let client_ca = client_ca.and_then(|field| file(&field, folder));
+    let shown = shown.and_then(|field| field.one_of(&ClientCertificate::ALL.map(ClientCertificate::as_str)));
     section.finish();
-    Some(TlsFiles { certificate: certificate?, key: key?, client_ca })
+    let client_certificate = shown.map_or(ClientCertificate::Required, |at| ClientCertificate::ALL[at]);
+    Some(TlsFiles { certificate: certificate?, key: key?, client_ca, client_certificate })
 }
 
 /// A file that is there, relative to the configuration folder.

@@ -63,8 +63,19 @@ pub struct Endpoint {
 pub struct TlsFiles {
     pub certificate: PathBuf,
     pub key: PathBuf,
-    /// Clients must show a certificate signed by one of these.
+    /// Who signs the certificates of clients.
     pub client_ca: Option<PathBuf>,
+    /// With `client_ca`: whether every client must show a certificate, or one without may log in by password.
+    #[schemars(extend("default" = "required"))]
+    pub client_certificate: ClientCertificate,
+}
+
+/// `required` turns a client without certificate away before it can say its password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum ClientCertificate {
+    Required,
+    Optional,
 }
 
 /// One external broker.
@@ -266,6 +277,18 @@ pub enum LogLevel {
 pub enum LogFormat {
     Text,
     Json,
+}
+
+impl ClientCertificate {
+    pub const ALL: [Self; 2] = [Self::Required, Self::Optional];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Optional => "optional",
+        }
+    }
 }
 
 impl LogLevel {

@@ -88,7 +88,7 @@ impl Handle {
     pub fn reload_tls(&self) -> Result<(), TlsError> {
         let Some(tls) = &self.context.tls else { return Ok(()) };
         tls.reload()?;
-        self.context.meters.tls_reloads.increment(1);
+        self.context.meters.tls_reloaded();
         Ok(())
     }
 }

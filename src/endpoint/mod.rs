@@ -31,7 +31,7 @@ mod tls;
 
 pub use acknowledge::Acknowledge;
 pub use handle::{Fill, Handle, Load};
-pub use options::{Limits, Options, TlsFiles};
+pub use options::{ClientCertificate, Limits, Options, TlsFiles};
 pub use permission::{FilterError, TopicFilter};
 pub use ports::{
     BoxFuture, ClientStatus, DeliveryKey, Denied, Gone, Grant, LastWill, Login, Now, Ports, RefusedMessage,

@@ -18,15 +18,26 @@ pub struct Options {
     pub limits: Limits,
 }
 
-/// PEM files, read at start and again by [`Handle::reload_tls`](super::Handle::reload_tls).
+/// PEM files, read at start, when they change, and by [`Handle::reload_tls`](super::Handle::reload_tls).
 #[derive(Clone, Debug)]
 pub struct TlsFiles {
     /// The server's certificate, followed by its chain.
     pub certificate: PathBuf,
     /// The private key of that certificate.
     pub key: PathBuf,
-    /// Who signs client certificates. With it, a client may show a certificate instead of a password.
+    /// Who signs client certificates. With it, a certificate may stand in for the password.
     pub client_ca: Option<PathBuf>,
+    /// With `client_ca`: what becomes of a client that shows none.
+    pub client_certificate: ClientCertificate,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientCertificate {
+    /// Its handshake fails.
+    #[default]
+    Required,
+    /// It may log in by password.
+    Optional,
 }
 
 /// Every queue and every wait has an end. The sentence on each field is the answer when it is reached.
@@ -66,6 +77,8 @@ pub struct Limits {
     pub login_delay: Duration,
     /// A client that takes none of the bytes written to it for so long is disconnected.
     pub write_within: Duration,
+    /// How often the TLS files are looked at for a change.
+    pub tls_look_every: Duration,
     /// How long drain waits for outstanding acknowledgements; what is not released by then is not acknowledged.
     pub drain_within: Duration,
 }
@@ -88,6 +101,7 @@ impl Default for Limits {
             connect_within: Duration::from_secs(10),
             login_delay: Duration::from_secs(1),
             write_within: Duration::from_secs(30),
+            tls_look_every: Duration::from_secs(60),
             drain_within: Duration::from_secs(5),
         }
     }

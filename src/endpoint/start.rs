@@ -9,7 +9,7 @@ use super::listener;
 use super::options::Options;
 use super::ports::Ports;
 use super::sessions::Sessions;
-use super::tls::{Tls, TlsError};
+use super::tls::{self, Tls, TlsError};
 use crate::telemetry::endpoint::Meters;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ impl Endpoint {
         if let (Some(address), None) = (options.listen_tls.first(), &options.tls) {
             return Err(EndpointError::NoCertificate(*address));
         }
-        let tls = options.tls.as_ref().map(Tls::load).transpose()?;
+        let loaded = options.tls.as_ref().map(Tls::load).transpose()?;
         let plain = bind(&options.listen).await?;
         let over_tls = bind(&options.listen_tls).await?;
         let limits = options.limits;
@@ -79,7 +79,7 @@ impl Endpoint {
             ports,
             meters: Meters::new(),
             sessions: Arc::new(Sessions::new(limits.sessions_max)),
-            tls,
+            tls: loaded,
             shutdown,
             greetings: Arc::new(Semaphore::new(limits.greetings_max)),
             connections: Arc::new(Semaphore::new(limits.connections_max)),
@@ -95,6 +95,7 @@ impl Endpoint {
         for (listener, over_tls) in plain.chain(over_tls) {
             tracker.spawn(listener::listen(listener, over_tls, Arc::clone(&context), tracker.clone()));
         }
+        tracker.spawn(tls::watch(Arc::clone(&context)));
         tracker.spawn(listener::sweep(context));
         Ok(running)
     }

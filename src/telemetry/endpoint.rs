@@ -6,7 +6,9 @@
 
 #![expect(clippy::disallowed_macros, reason = "metric names live in telemetry: this is that place")]
 
+use super::Seldom;
 use metrics::{Counter, Gauge};
+use std::net::IpAddr;
 
 /// The endpoint's counters and gauges; cheap to share behind one `Arc`.
 pub struct Meters {
@@ -15,12 +17,14 @@ pub struct Meters {
     /// Messages received, by quality of service; refused ones included.
     pub received_qos0: Counter,
     pub received_qos1: Counter,
+    pub received_qos2: Counter,
     pub received_bytes: Counter,
     pub sent_bytes: Counter,
-    /// PUBACKs written after their release.
+    /// PUBACKs and PUBRECs written after their release.
     pub acknowledged: Counter,
     pub refused_oversize: Counter,
     pub refused_topic: Counter,
+    pub refused_quality: Counter,
     /// Seconds cut short because a client exceeded its rate.
     pub rate_limited: Counter,
     /// Messages whose acceptance made a connection wait.
@@ -32,7 +36,11 @@ pub struct Meters {
     pub outgoing_declined: Counter,
     pub take_overs: Counter,
     pub sessions_expired: Counter,
-    pub tls_reloads: Counter,
+    tls_reloads: Counter,
+    tls_reload_failures: Counter,
+    garbage: Seldom,
+    misbehaving: Seldom,
+    shared: Seldom,
 }
 
 /// Why a connection or a login was turned away.
@@ -63,6 +71,8 @@ pub enum Ended {
     Expelled,
     Violation,
     Oversize,
+    /// QoS 2 from a v5 client.
+    QualityOfService,
     /// An acknowledgement was dropped without release: closed so that the client sends again.
     Abandoned,
     ShuttingDown,
@@ -76,11 +86,13 @@ impl Meters {
             connections: metrics::gauge!("rettidig_endpoint_connections"),
             received_qos0: metrics::counter!("rettidig_endpoint_received_total", "qos" => "0"),
             received_qos1: metrics::counter!("rettidig_endpoint_received_total", "qos" => "1"),
+            received_qos2: metrics::counter!("rettidig_endpoint_received_total", "qos" => "2"),
             received_bytes: metrics::counter!("rettidig_endpoint_received_bytes_total"),
             sent_bytes: metrics::counter!("rettidig_endpoint_sent_bytes_total"),
             acknowledged: metrics::counter!("rettidig_endpoint_acknowledged_total"),
             refused_oversize: metrics::counter!("rettidig_endpoint_refused_total", "reason" => "oversize"),
             refused_topic: metrics::counter!("rettidig_endpoint_refused_total", "reason" => "topic_not_permitted"),
+            refused_quality: metrics::counter!("rettidig_endpoint_refused_total", "reason" => "quality_of_service"),
             rate_limited: metrics::counter!("rettidig_endpoint_rate_limited_total"),
             held_back: metrics::counter!("rettidig_endpoint_held_back_total"),
             outgoing_sent: metrics::counter!("rettidig_endpoint_outgoing_total", "step" => "sent"),
@@ -90,12 +102,57 @@ impl Meters {
             take_overs: metrics::counter!("rettidig_endpoint_take_overs_total"),
             sessions_expired: metrics::counter!("rettidig_endpoint_sessions_expired_total"),
             tls_reloads: metrics::counter!("rettidig_endpoint_tls_reloads_total"),
+            tls_reload_failures: metrics::counter!("rettidig_endpoint_tls_reload_failures_total"),
+            garbage: Seldom::new(),
+            misbehaving: Seldom::new(),
+            shared: Seldom::new(),
         }
     }
 
     /// Counts a connection that never got as far as being served.
     pub fn turned_away(&self, why: TurnedAway) {
         metrics::counter!("rettidig_endpoint_turned_away_total", "reason" => why.as_str()).increment(1);
+    }
+
+    /// Counts a message by its quality of service.
+    pub fn received(&self, qos: u8) {
+        [&self.received_qos0, &self.received_qos1, &self.received_qos2][usize::from(qos.min(2))].increment(1);
+    }
+
+    /// Somebody speaks to the port who does not speak MQTT as we do; often a device with a wrong setting.
+    pub fn bad_greeting(&self, peer: IpAddr) {
+        if let Some(kept_back) = self.garbage.may_speak() {
+            tracing::warn!(%peer, kept_back, "a connection whose first packet is no CONNECT that is served was closed");
+        }
+    }
+
+    /// A client whose connection had to be closed will come back and do it again: somebody must look at it.
+    pub fn misbehaved(&self, client: &str, why: Ended) {
+        if let Some(kept_back) = self.misbehaving.may_speak() {
+            tracing::warn!(client, reason = why.as_str(), kept_back, "a client broke the protocol and was closed");
+        }
+    }
+
+    /// Two programs under one login throw each other out for ever.
+    pub fn shared_login(&self, login: &str) {
+        if let Some(kept_back) = self.shared.may_speak() {
+            tracing::warn!(
+                login,
+                kept_back,
+                "a connection was replaced by one with the same login and another client id: give each its own login"
+            );
+        }
+    }
+
+    pub fn tls_reloaded(&self) {
+        self.tls_reloads.increment(1);
+        tracing::info!("TLS files were read again and are in force");
+    }
+
+    /// Once for each change of the files.
+    pub fn tls_kept(&self, error: &str) {
+        self.tls_reload_failures.increment(1);
+        tracing::warn!(error, "changed TLS files cannot be used; those read before stay in force");
     }
 
     /// Counts the end of a connection that was served.
@@ -162,8 +219,17 @@ impl Ended {
             Self::Expelled => "expelled",
             Self::Violation => "violation",
             Self::Oversize => "oversize",
+            Self::QualityOfService => "quality_of_service",
             Self::Abandoned => "abandoned",
             Self::ShuttingDown => "shutting_down",
         }
+    }
+}
+
+/// Whoever holds the key of one login tries to be another, or a device has the wrong name in its settings.
+pub fn other_login(certificate_of: &str) {
+    static LINES: Seldom = Seldom::new();
+    if let Some(kept_back) = LINES.may_speak() {
+        tracing::warn!(certificate_of, kept_back, "a client with this login's certificate gave another user name");
     }
 }

@@ -3,7 +3,7 @@
 use crate::gateway::{Gateway, start_all, within};
 use crate::wire::{packet, text, v3};
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
-use rettidig::endpoint::{ClientStatus, Endpoint, Limits, Options, TlsFiles};
+use rettidig::endpoint::{ClientCertificate, ClientStatus, Endpoint, Limits, Options, TlsFiles};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -40,8 +40,12 @@ impl Authority {
 
     fn write_server(&self, folder: &Path) -> TlsFiles {
         let (certificate, key) = self.issue("server", ExtendedKeyUsagePurpose::ServerAuth);
-        let files =
-            TlsFiles { certificate: folder.join("server.pem"), key: folder.join("server.key"), client_ca: None };
+        let files = TlsFiles {
+            certificate: folder.join("server.pem"),
+            key: folder.join("server.key"),
+            client_ca: None,
+            client_certificate: ClientCertificate::Required,
+        };
         fs::write(&files.certificate, certificate).unwrap();
         fs::write(&files.key, key).unwrap();
         files
@@ -111,16 +115,50 @@ async fn a_client_may_log_in_by_its_certificate() {
     assert_eq!(connack(&mut stream, &nameless()).await.unwrap(), [0x20, 2, 0, 0]);
     assert_eq!(gateway.statuses.next().await, ClientStatus::Connected { client: "bin-7".into(), resumed: false });
 
-    let mut password = dial(&gateway, &ca, None).await.unwrap();
-    assert_eq!(connack(&mut password, &v3("bin-8").bytes()).await.unwrap(), [0x20, 2, 0, 0], "or by password");
-
     let impostor = authority().issue("bin-7", ExtendedKeyUsagePurpose::ClientAuth);
-    let refused = match dial(&gateway, &ca, Some(impostor)).await {
+    assert!(shut_out(&gateway, &ca, Some(impostor), &nameless()).await, "signed by somebody else");
+    assert!(shut_out(&gateway, &ca, None, &v3("bin-8").bytes()).await, "no certificate");
+}
+
+/// Whether the client gets no answer to its CONNECT.
+async fn shut_out(gateway: &Gateway, trusted: &Authority, identity: Option<(String, String)>, connect: &[u8]) -> bool {
+    match dial(gateway, trusted, identity).await {
         Err(_) => true,
         // In TLS 1.3 the client has finished before the server has looked.
-        Ok(mut stream) => connack(&mut stream, &nameless()).await.is_err(),
-    };
-    assert!(refused, "signed by somebody else");
+        Ok(mut stream) => connack(&mut stream, connect).await.is_err(),
+    }
+}
+
+#[tokio::test]
+async fn where_certificates_are_optional_a_client_without_one_logs_in_by_password() {
+    let (folder, ca, clients) = (tempfile::tempdir().unwrap(), authority(), authority());
+    let mut files = ca.write_server(folder.path());
+    let client_ca = folder.path().join("clients.pem");
+    fs::write(&client_ca, &clients.certificate).unwrap();
+    files.client_ca = Some(client_ca);
+    files.client_certificate = ClientCertificate::Optional;
+    let gateway = start_all(Limits::default(), 10, Some(files)).await;
+    let mut stream = dial(&gateway, &ca, None).await.unwrap();
+    assert_eq!(connack(&mut stream, &v3("bin-8").bytes()).await.unwrap(), [0x20, 2, 0, 0]);
+    let impostor = authority().issue("bin-7", ExtendedKeyUsagePurpose::ClientAuth);
+    assert!(shut_out(&gateway, &ca, Some(impostor), &nameless()).await, "signed by somebody else");
+}
+
+#[tokio::test]
+async fn changed_files_are_found_and_a_bad_pair_changes_nothing() {
+    let (folder, old, new) = (tempfile::tempdir().unwrap(), authority(), authority());
+    let files = old.write_server(folder.path());
+    let limits = Limits { tls_look_every: std::time::Duration::from_millis(5), ..Limits::default() };
+    let gateway = start_all(limits, 10, Some(files.clone())).await;
+    // Half of the new pair: whatever is looked at meanwhile does not fit together.
+    let (certificate, key) = new.issue("server", ExtendedKeyUsagePurpose::ServerAuth);
+    fs::write(&files.certificate, certificate).unwrap();
+    for _ in 0..20 {
+        assert!(dial(&gateway, &old, None).await.is_ok(), "the earlier pair stays in force");
+    }
+    fs::write(&files.key, key).unwrap();
+    within(async { while dial(&gateway, &new, None).await.is_err() {} }).await;
+    assert!(dial(&gateway, &old, None).await.is_err());
 }
 
 #[tokio::test]
@@ -151,8 +189,12 @@ async fn a_start_that_cannot_serve_tls_serves_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let gateway = crate::gateway::start().await;
     let local = ([127, 0, 0, 1], 0).into();
-    let missing =
-        TlsFiles { certificate: folder.path().join("none.pem"), key: folder.path().join("none.key"), client_ca: None };
+    let missing = TlsFiles {
+        certificate: folder.path().join("none.pem"),
+        key: folder.path().join("none.key"),
+        client_ca: None,
+        client_certificate: ClientCertificate::Required,
+    };
     let options = |tls| Options { listen_tls: vec![local], tls, ..Options::default() };
     for (tls, words) in [(None, "no certificate is set"), (Some(missing), "none.pem")] {
         let started =
