@@ -1,8 +1,11 @@
-//! The common name of a client certificate.
+//! What we read of a certificate ourselves: the common name of a client's, and how long our own is valid.
 //!
-//! rustls has already verified the certificate; here only its subject is read, by walking the DER down to the one
-//! attribute that names the client. A subject with no common name, or with several, names nobody.
+//! rustls verifies certificates; here only one field is read, by walking the DER down to it. A subject with no common
+//! name, or with several, names nobody.
 
+use crate::domain::time::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use smol_str::SmolStr;
 
 const SEQUENCE: u8 = 0x30;
@@ -12,8 +15,52 @@ const UTF8_STRING: u8 = 0x0c;
 const PRINTABLE_STRING: u8 = 0x13;
 /// `[0] EXPLICIT`, the certificate's version; absent in version 1.
 const VERSION: u8 = 0xa0;
+const UTC_TIME: u8 = 0x17;
+const GENERALIZED_TIME: u8 = 0x18;
 /// 2.5.4.3
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
+
+/// From when until when a certificate is valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    pub begins_at: Timestamp,
+    pub ends_at: Timestamp,
+}
+
+impl Validity {
+    /// None when the bytes are no certificate, or write a time as none should.
+    #[must_use]
+    pub fn of(certificate: &[u8]) -> Option<Self> {
+        let (mut times, _) = expect(SEQUENCE, fields(certificate, &["serial", "algorithm", "issuer"])?)?;
+        let (tag, begins_at, after) = element(times)?;
+        let begins_at = moment(tag, begins_at)?;
+        times = after;
+        let (tag, ends_at, _) = element(times)?;
+        Some(Self { begins_at, ends_at: moment(tag, ends_at)? })
+    }
+}
+
+/// RFC 5280, 4.1.2.5: always in UTC and with seconds; a year of two digits is one from 1950 to 2049.
+fn moment(tag: u8, text: &[u8]) -> Option<Timestamp> {
+    let text = std::str::from_utf8(text).ok()?;
+    let (year, rest) = match tag {
+        UTC_TIME => {
+            let (year, rest) = text.split_at_checked(2)?;
+            let year: i16 = year.parse().ok()?;
+            (if year < 50 { 2000 + year } else { 1900 + year }, rest)
+        }
+        GENERALIZED_TIME => {
+            let (year, rest) = text.split_at_checked(4)?;
+            (year.parse().ok()?, rest)
+        }
+        _ => return None,
+    };
+    let digits = rest.strip_suffix('Z').filter(|digits| digits.len() == 10 && digits.is_ascii())?;
+    let part = |at: usize| digits[at..at + 2].parse::<i8>().ok();
+    let moment = DateTime::new(year, part(0)?, part(2)?, part(4)?, part(6)?, part(8)?, 0).ok()?;
+    let moment = TimeZone::UTC.to_timestamp(moment).ok()?;
+    Some(Timestamp::from_micros(moment.as_microsecond()))
+}
 
 /// The common name in the certificate's subject, if there is exactly one and it is not empty.
 pub(super) fn common_name(certificate: &[u8]) -> Option<SmolStr> {
@@ -27,15 +74,20 @@ pub(super) fn common_name(certificate: &[u8]) -> Option<SmolStr> {
 
 /// `Certificate ::= SEQUENCE { tbsCertificate SEQUENCE { [version], serial, algorithm, issuer, validity, subject, … } }`
 fn subject(certificate: &[u8]) -> Option<&[u8]> {
+    Some(expect(SEQUENCE, fields(certificate, &["serial", "algorithm", "issuer", "validity"])?)?.0)
+}
+
+/// The fields behind these.
+fn fields<'a>(certificate: &'a [u8], before: &[&str]) -> Option<&'a [u8]> {
     let (certificate, _) = expect(SEQUENCE, certificate)?;
     let (mut fields, _) = expect(SEQUENCE, certificate)?;
     if fields.first() == Some(&VERSION) {
         fields = element(fields)?.2;
     }
-    for _ in ["serial", "algorithm", "issuer", "validity"] {
+    for _ in before {
         fields = element(fields)?.2;
     }
-    Some(expect(SEQUENCE, fields)?.0)
+    Some(fields)
 }
 
 /// `Name ::= SEQUENCE OF SET OF SEQUENCE { type OBJECT IDENTIFIER, value }`
@@ -109,10 +161,26 @@ mod tests {
         assert_eq!(common_name(&[]), None);
     }
 
+    #[test]
+    fn the_times_of_a_certificate_are_read_in_both_forms() {
+        let valid = |from: (i32, u8, u8), until: (i32, u8, u8)| {
+            let mut params = CertificateParams::new(vec!["gateway.example".to_owned()]).unwrap();
+            params.not_before = rcgen::date_time_ymd(from.0, from.1, from.2);
+            params.not_after = rcgen::date_time_ymd(until.0, until.1, until.2);
+            let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+            let validity = Validity::of(certificate.der()).unwrap();
+            (validity.begins_at.as_micros() / 1_000_000, validity.ends_at.as_micros() / 1_000_000)
+        };
+        assert_eq!(valid((1999, 12, 31), (2026, 3, 1)), (946_598_400, 1_772_323_200));
+        assert_eq!(valid((2049, 12, 31), (2050, 1, 1)), (2_524_521_600, 2_524_608_000));
+        assert_eq!(Validity::of(&[]), None);
+    }
+
     proptest! {
         #[test]
         fn no_bytes_can_panic_it(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             common_name(&bytes);
+            let _ = Validity::of(&bytes);
         }
 
         #[test]
@@ -121,6 +189,7 @@ mod tests {
             let at = at.index(damaged.len());
             damaged[at] = byte;
             common_name(&damaged);
+            let _ = Validity::of(&damaged);
         }
     }
 }

@@ -30,6 +30,7 @@ mod start;
 mod tls;
 
 pub use acknowledge::Acknowledge;
+pub use certificate::Validity;
 pub use handle::{Fill, Handle, Load};
 pub use options::{ClientCertificate, Limits, Options, TlsFiles};
 pub use permission::{FilterError, TopicFilter};
@@ -39,7 +40,7 @@ pub use ports::{
 };
 pub use session::{Handed, PublishError};
 pub use start::{Endpoint, EndpointError, Running};
-pub use tls::TlsError;
+pub use tls::{TlsError, examine_tls};
 
 #[cfg(test)]
 mod tests;

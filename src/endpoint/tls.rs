@@ -4,6 +4,7 @@
 //! force stays in force. Files that have changed are found by what is in them, so that it does not matter how they were
 //! exchanged. Start with [`Tls::reload`].
 
+use super::certificate::Validity;
 use super::context::Context;
 use super::options::{ClientCertificate, TlsFiles};
 use arc_swap::ArcSwap;
@@ -36,6 +37,15 @@ pub(super) struct Tls {
     in_force: ArcSwap<ServerConfig>,
     /// What was in the files when they were last read, whether they could be used or not.
     looked_at: Mutex<blake3::Hash>,
+}
+
+/// Reads the files as a start would, and serves nothing: the certificate that the clients will be shown, by its times.
+///
+/// # Errors
+/// When a file cannot be read or they do not fit together.
+pub fn examine_tls(files: &TlsFiles) -> Result<Option<Validity>, TlsError> {
+    configuration(files)?;
+    Ok(certificates(&files.certificate)?.first().and_then(|certificate| Validity::of(certificate)))
 }
 
 /// Looks at the files until shutdown and takes a changed set into force.

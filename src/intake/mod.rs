@@ -29,6 +29,7 @@ pub use finding::{Finding, Verdict};
 pub use options::{Credentials, IntakeError, Limits, Options, TlsFiles};
 pub use publisher::{Handle, PublishError};
 pub use task::start;
+pub use tls::examine_tls;
 
 use crate::domain::ids::ContentHash;
 use crate::domain::time::Timestamp;

@@ -15,6 +15,14 @@ pub(super) fn load(options: &Options) -> Result<Option<Arc<ClientConfig>>, Intak
     options.tls.as_ref().map(|files| load_files(options, files)).transpose()
 }
 
+/// Reads the files as a start would, and connects to nobody.
+///
+/// # Errors
+/// [`IntakeError::TlsFile`] naming the file that can not be used.
+pub fn examine_tls(options: &Options) -> Result<(), IntakeError> {
+    load(options).map(|_| ())
+}
+
 fn load_files(options: &Options, files: &TlsFiles) -> Result<Arc<ClientConfig>, IntakeError> {
     let fault = |path: &Path, reason: &dyn std::fmt::Display| IntakeError::TlsFile {
         broker: options.name.clone(),

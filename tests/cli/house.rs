@@ -82,6 +82,12 @@ impl House {
         serde_json::from_str(&done.out).unwrap_or_else(|error| panic!("{arguments:?}: {error}\n{}", done.out))
     }
 
+    /// The same of a command that reports faults.
+    pub fn json_of(&self, arguments: &[&str]) -> Value {
+        let done = self.rettidig(&[arguments, &["--json"]].concat());
+        serde_json::from_str(&done.out).unwrap_or_else(|error| panic!("{arguments:?}: {error}\n{}", done.out))
+    }
+
     pub fn start(&self) -> Running {
         let mut child = self.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let (lines, log) = sync_channel(LOG_LINES_MAX);

@@ -2,6 +2,7 @@
 //!
 //! It changes nothing: it may run beside a working gateway, and its probe of a broker takes away what it brought.
 
+use super::certificates::look_at_certificates;
 use super::{Outcome, complain, runtime, say};
 use crate::app::Source;
 use crate::app::assembly::assemble;
@@ -101,6 +102,10 @@ fn examine(source: &Source, full: bool, found: &mut Vec<Found>) -> anyhow::Resul
         ports(settings, found);
     }
     found.push(history(settings));
+    found.extend(look_at_certificates(settings).into_iter().map(|certificate| {
+        let super::certificates::CertificateFound { part, verdict, text, remedy, .. } = certificate;
+        Found { part, verdict, text, remedy }
+    }));
     brokers(settings, found)
 }
 

@@ -4,6 +4,7 @@
 
 pub mod alarms;
 mod ask;
+mod certificates;
 pub mod check;
 pub mod doctor;
 pub mod init;

@@ -160,6 +160,20 @@ impl Report {
         self.faults.is_empty()
     }
 
+    /// A fault in what the settings name, found outside: at this section's place in `rettidig.toml`.
+    pub fn add(&mut self, section: &str, message: String, suggestion: Option<String>) {
+        const FILE: &str = "rettidig.toml";
+        let text = self.texts.text(FILE).unwrap_or_default();
+        let mut at = 0;
+        let found = text.split_inclusive('\n').find_map(|line| {
+            let begin = at;
+            at += line.len();
+            line.trim_start().starts_with(section).then(|| begin..begin + line.trim_end().len())
+        });
+        self.faults.push(Fault { file: FILE.into(), span: found.unwrap_or(0..0), message, suggestion });
+        self.summary = None;
+    }
+
     /// Line and column of a fault, counted from 1; `None` for a fault of the environment.
     #[must_use]
     pub fn place(&self, fault: &Fault) -> Option<(usize, usize)> {
