@@ -439,6 +439,34 @@ fn a_subscription_that_is_never_served_is_refused() {
     inside.stop();
 }
 
+/// MQTT 3.1.1 cannot tell a client to do without QoS 2. Its packet id names the message until the client has let it go.
+#[test]
+fn a_press_with_qos_2_is_one_press_however_often_it_is_sent() {
+    const PUBREC: (u8, u8, [u8; 2]) = (5, 0, [0, 7]);
+    let mut stage = Stage::new(Way::Endpoint);
+    let inside = stage.inside();
+    let topic = up("button-1");
+    let body = [&(topic.len() as u16).to_be_bytes()[..], topic.as_bytes(), &[0, 7], b"{\"press\":1}"].concat();
+    let mut button = stage.connect(&inside, "button-1");
+    let answered = |button: &mut Connection| {
+        let (kind, flags, body) = button.packet().unwrap();
+        (kind, flags, [body[0], body[1]])
+    };
+    button.send(3, 0b0100, &body).unwrap();
+    assert_eq!(answered(&mut button), PUBREC);
+    drop(button);
+    // PUBREC was lost with the connection.
+    let mut button = stage.connect(&inside, "button-1");
+    button.send(3, 0b1100, &body).unwrap();
+    assert_eq!(answered(&mut button), PUBREC);
+    button.send(6, 0b0010, &[0, 7]).unwrap();
+    assert_eq!(answered(&mut button), (7, 0, [0, 7]));
+    button.send(3, 0b0100, &body).unwrap();
+    assert_eq!(answered(&mut button), PUBREC);
+    inside.stop();
+    assert!(matches!(stage.verdicts()[..], [Verdict::Accepted, Verdict::Duplicate { .. }, Verdict::Accepted]));
+}
+
 macro_rules! over_both_ways {
     ($($scenario:ident),+ $(,)?) => {
         mod own_endpoint { $(#[test] fn $scenario() { super::$scenario(super::Way::Endpoint); })+ }

@@ -150,6 +150,10 @@ impl WaysIn {
             RefusedReason::TopicNotPermitted => {
                 (QuarantineReason::NotPermitted, "the login's role does not allow this topic")
             }
+            RefusedReason::QualityOfService => (
+                QuarantineReason::NotPermitted,
+                "it was sent with QoS 2, which a client of MQTT 5 is told not to use; set the client to QoS 1",
+            ),
         };
         let RefusedMessage { topic, ingress, received_at, length, head, .. } = message;
         let beginning = Uplink { topic, payload: head, ingress, received_at };

@@ -66,10 +66,11 @@ pub(super) struct Connection<S> {
     pub presence: Presence,
 }
 
-/// A PUBACK that is owed.
+/// A PUBACK that is owed, or for QoS 2 a PUBREC.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Debt {
     pub packet: u16,
+    pub qos: u8,
     pub permitted: bool,
 }
 
@@ -87,6 +88,7 @@ pub(super) enum Ending {
     Expelled,
     Violation,
     Oversize,
+    QualityOfService,
     Abandoned,
     ShuttingDown,
 }
@@ -155,7 +157,7 @@ where
     fn write_acknowledgements(&mut self) {
         let mut written = 0;
         while let Some(debt) = self.owed.next_released() {
-            self.protocol.acknowledge(debt.packet, debt.permitted, &mut self.out);
+            self.protocol.acknowledge(debt.packet, debt.qos, debt.permitted, &mut self.out);
             written += 1;
         }
         if written > 0 {
@@ -252,6 +254,9 @@ where
     async fn leave(mut self, ending: Ending) {
         let meters = &self.context.meters;
         meters.ended(ending.metered());
+        if matches!(ending, Ending::Violation | Ending::Oversize | Ending::QualityOfService) {
+            meters.misbehaved(self.grant.client.as_str(), ending.metered());
+        }
         tracing::debug!(client = %self.grant.client, reason = ending.metered().as_str(), "connection ended");
         if let Some(goodbye) = ending.goodbye() {
             self.protocol.goodbye(goodbye, &mut self.out);
@@ -275,6 +280,7 @@ impl Ending {
             Self::TakenOver => Some(Goodbye::TakenOver),
             Self::Expelled => Some(Goodbye::Expelled),
             Self::Oversize => Some(Goodbye::PacketTooLarge),
+            Self::QualityOfService => Some(Goodbye::QualityOfService),
             Self::Abandoned => Some(Goodbye::CannotAcknowledge),
             Self::ShuttingDown => Some(Goodbye::ShuttingDown),
             Self::Disconnected { .. } | Self::Lost | Self::Stuck | Self::Violation => None,
@@ -289,7 +295,7 @@ impl Ending {
             Self::Silent => Some(Gone::Silent),
             Self::TakenOver => None,
             Self::Expelled => Some(Gone::Expelled),
-            Self::Violation | Self::Oversize => Some(Gone::Misbehaved),
+            Self::Violation | Self::Oversize | Self::QualityOfService => Some(Gone::Misbehaved),
             Self::Abandoned | Self::ShuttingDown => Some(Gone::Closed),
         }
     }
@@ -298,7 +304,7 @@ impl Ending {
     const fn tells_will(self) -> bool {
         match self {
             Self::Disconnected { publish_will } => publish_will,
-            Self::Lost | Self::Stuck | Self::Silent | Self::Violation | Self::Oversize => true,
+            Self::Lost | Self::Stuck | Self::Silent | Self::Violation | Self::Oversize | Self::QualityOfService => true,
             Self::TakenOver | Self::Expelled | Self::Abandoned | Self::ShuttingDown => false,
         }
     }
@@ -313,6 +319,7 @@ impl Ending {
             Self::Expelled => Ended::Expelled,
             Self::Violation => Ended::Violation,
             Self::Oversize => Ended::Oversize,
+            Self::QualityOfService => Ended::QualityOfService,
             Self::Abandoned => Ended::Abandoned,
             Self::ShuttingDown => Ended::ShuttingDown,
         }

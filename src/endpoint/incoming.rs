@@ -24,6 +24,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 /// A PUBLISH that is too long, while the rest of it passes by.
 pub(super) struct Skipping {
     bytes_left: usize,
+    qos: u8,
     message: RefusedMessage,
 }
 
@@ -86,7 +87,11 @@ where
 
     async fn take(&mut self, incoming: Incoming) -> Result<(), Ending> {
         match incoming {
+            Incoming::Publish(publish) if publish.qos == 2 && self.protocol.version() == Version::V5 => {
+                return self.refuse_quality(publish).await;
+            }
             Incoming::Publish(publish) => self.take_message(publish).await,
+            Incoming::Released { packet } => self.protocol.complete(packet, &mut self.out),
             Incoming::Acknowledged { packet, taken } => self.take_acknowledgement(packet, taken),
             Incoming::Subscribe { packet, filters } => self.take_subscription(packet, &filters),
             Incoming::Unsubscribe { packet, filters } => {
@@ -115,13 +120,13 @@ where
     async fn take_message(&mut self, publish: Publish) {
         let context = &self.context;
         let meters = &context.meters;
-        if publish.packet.is_some() { &meters.received_qos1 } else { &meters.received_qos0 }.increment(1);
+        meters.received(publish.qos);
         if self.pace.count() {
             meters.rate_limited.increment(1);
         }
         let permitted = self.grant.publish.iter().any(|filter| filter.matches(&publish.topic));
         let acknowledge = match publish.packet {
-            Some(packet) => self.owed.push(Debt { packet, permitted }),
+            Some(packet) => self.owed.push(Debt { packet, qos: publish.qos, permitted }),
             None => Acknowledge::none(),
         };
         let ingress = self.ingress(&publish.topic, &publish.payload, publish.packet, publish.duplicate);
@@ -137,6 +142,31 @@ where
             (context.ports.refused)(RefusedMessage { topic, reason, ingress, received_at, length, head }, acknowledge)
         };
         self.hand_over(future).await;
+    }
+
+    /// CONNACK said that QoS 2 is not served: MQTT 5 leaves nothing but to disconnect. What was sent becomes a row all
+    /// the same, so that somebody sees why a device is not heard.
+    async fn refuse_quality(&mut self, publish: Publish) -> Result<(), Ending> {
+        let context = &self.context;
+        context.meters.received(publish.qos);
+        context.meters.refused_quality.increment(1);
+        let message = RefusedMessage {
+            ingress: self.ingress(&publish.topic, &publish.payload, publish.packet, publish.duplicate),
+            topic: publish.topic,
+            reason: RefusedReason::QualityOfService,
+            received_at: self.received_at,
+            length: publish.payload.len() as u64,
+            head: Bytes::copy_from_slice(head(&publish.payload, context.limits.head_bytes)),
+        };
+        let future = (context.ports.refused)(message, Acknowledge::none());
+        self.close_after(Ending::QualityOfService, future).await
+    }
+
+    /// Hands on what ends the connection; the ending waits until that is taken.
+    async fn close_after(&mut self, ending: Ending, future: BoxFuture<'static, ()>) -> Result<(), Ending> {
+        self.closing = Some(ending);
+        self.hand_over(future).await;
+        if self.holding.is_some() { Ok(()) } else { Err(ending) }
     }
 
     fn ingress(&self, topic: &str, payload: &[u8], packet: Option<u16>, duplicate_flag: bool) -> Ingress {
@@ -207,7 +237,7 @@ where
         let v5 = self.protocol.version() == Version::V5;
         let first = self.inbox[0];
         let beginning = frames::publish_head(&self.inbox[..wanted], header, v5);
-        let publish = beginning.filter(|_| frames::kind(first) == frames::PUBLISH && frames::qos(first) < 2);
+        let publish = beginning.filter(|_| frames::kind(first) == frames::PUBLISH);
         let Some(publish) = publish else { return Err(Ending::Oversize) };
         let payload = &self.inbox[publish.payload_at..wanted];
         let message = RefusedMessage {
@@ -219,15 +249,14 @@ where
             head: Bytes::copy_from_slice(head(payload, head_bytes)),
         };
         if !v5 {
-            self.skipping = Some(Skipping { bytes_left: bytes, message });
+            self.skipping = Some(Skipping { bytes_left: bytes, qos: frames::qos(first), message });
             return Ok(true);
         }
         // The client was told the limit: this is a protocol error, and MQTT 5 leaves nothing but to disconnect. What
         // it sent becomes a row all the same, before the connection is closed.
         self.context.meters.refused_oversize.increment(1);
-        self.closing = Some(Ending::Oversize);
-        self.hand_over((self.context.ports.refused)(message, Acknowledge::none())).await;
-        if self.holding.is_some() { Ok(false) } else { Err(Ending::Oversize) }
+        let future = (self.context.ports.refused)(message, Acknowledge::none());
+        self.close_after(Ending::Oversize, future).await.map(|()| false)
     }
 
     /// Lets the rest of a long message pass by; when it is all here, hands it on as refused and owes its PUBACK: v3.1.1
@@ -247,7 +276,7 @@ where
             meters.rate_limited.increment(1);
         }
         let acknowledge = match skipping.message.ingress.packet {
-            Some(packet) => self.owed.push(Debt { packet, permitted: true }),
+            Some(packet) => self.owed.push(Debt { packet, qos: skipping.qos, permitted: true }),
             None => Acknowledge::none(),
         };
         self.hand_over((self.context.ports.refused)(skipping.message, acknowledge)).await;

@@ -254,6 +254,9 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     context.meters.turned_away(refused.why);
+    if refused.why == TurnedAway::BadGreeting {
+        context.meters.bad_greeting(caller.peer.ip());
+    }
     tracing::debug!(peer = %caller.peer, reason = refused.why.as_str(), "connection turned away");
     match refused.why {
         TurnedAway::WrongCredentials | TurnedAway::NotPermitted | TurnedAway::Anonymous => {

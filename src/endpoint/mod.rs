@@ -1,8 +1,9 @@
 //! Rettidig's own MQTT 3.1.1 and 5 endpoint: sessions, permissions, limits, acknowledgement after the sync.
 //!
 //! A sensor's PUBACK leaves only after the house has called [`Acknowledge::release`], so that it means *durable*.
-//! It serves QoS 0 and 1 in and out; it is no general broker: no QoS 2, no retained messages, no shared subscriptions, no topic aliases,
-//! nothing published from one client to another.
+//! It serves QoS 0 and 1 in and out, and QoS 2 in from clients of 3.1.1, which cannot be told to do without. It is no
+//! general broker: no retained messages, no shared subscriptions, no topic aliases, nothing published from one client
+//! to another.
 //!
 //! One task per connection. Read `ports` for what the endpoint asks of the house, then `login`, `connection` and
 //! `incoming` for the life of a connection, `acknowledge` and `session` for the two directions of acknowledgement.

@@ -91,22 +91,24 @@ pub(super) fn incoming(packet: Packet, last_topic: &mut SmolStr) -> Result<Incom
     match packet {
         GenericPacket::V3_1_1Publish(publish) => {
             // 3.1.1 has no way to refuse a retained message: it is taken as an ordinary one.
-            check_publish(publish.topic_name(), publish.qos(), publish.packet_id())?;
+            check_publish(publish.topic_name(), publish.packet_id())?;
             Ok(Incoming::Publish(Publish {
                 topic: topic(publish.topic_name(), last_topic),
                 payload: payload(publish.payload()),
+                qos: publish.qos() as u8,
                 packet: publish.packet_id(),
                 duplicate: publish.dup(),
             }))
         }
         GenericPacket::V5_0Publish(publish) => {
-            check_publish(publish.topic_name(), publish.qos(), publish.packet_id())?;
+            check_publish(publish.topic_name(), publish.packet_id())?;
             if publish.retain() {
                 return Err(Goodbye::Retain);
             }
             Ok(Incoming::Publish(Publish {
                 topic: topic(publish.topic_name(), last_topic),
                 payload: payload(publish.payload()),
+                qos: publish.qos() as u8,
                 packet: publish.packet_id(),
                 duplicate: publish.dup(),
             }))
@@ -131,16 +133,16 @@ pub(super) fn incoming(packet: Packet, last_topic: &mut SmolStr) -> Result<Incom
             let filters = unsubscribe.entries().iter().map(|filter| SmolStr::new(filter.as_str())).collect();
             end_of_subscription(unsubscribe.packet_id(), filters)
         }
+        GenericPacket::V3_1_1Pubrel(pubrel) => Ok(Incoming::Released { packet: pubrel.packet_id() }),
         GenericPacket::V3_1_1Pingreq(_) | GenericPacket::V5_0Pingreq(_) => Ok(Incoming::Ping),
         GenericPacket::V3_1_1Disconnect(_) => Ok(Incoming::Disconnect { publish_will: false, session_expiry_s: None }),
         GenericPacket::V5_0Disconnect(disconnect) => Ok(leave(&disconnect)),
-        // A second CONNECT, the steps of QoS 2, enhanced authentication and what only a server sends.
+        // A second CONNECT, the steps of QoS 2 that are not a v3.1.1 sender's, enhanced authentication and what only a server sends.
         GenericPacket::V3_1_1Connect(_)
         | GenericPacket::V3_1_1Connack(_)
         | GenericPacket::V3_1_1Suback(_)
         | GenericPacket::V3_1_1Unsuback(_)
         | GenericPacket::V3_1_1Pubrec(_)
-        | GenericPacket::V3_1_1Pubrel(_)
         | GenericPacket::V3_1_1Pubcomp(_)
         | GenericPacket::V3_1_1Pingresp(_)
         | GenericPacket::V5_0Connect(_)
@@ -166,10 +168,7 @@ fn leave(disconnect: &v5_0::Disconnect) -> Incoming {
     Incoming::Disconnect { publish_will: reason != DisconnectReasonCode::NormalDisconnection, session_expiry_s }
 }
 
-fn check_publish(topic: &str, qos: Qos, packet: Option<u16>) -> Result<(), Goodbye> {
-    if qos == Qos::ExactlyOnce {
-        return Err(Goodbye::QualityOfService);
-    }
+fn check_publish(topic: &str, packet: Option<u16>) -> Result<(), Goodbye> {
     if packet == Some(0) {
         return Err(Goodbye::ProtocolError);
     }
@@ -220,6 +219,15 @@ pub(super) fn puback(version: Version, packet: u16, permitted: bool) -> Result<P
             Ok(puback.build()?.into())
         }
     }
+}
+
+/// v3.1.1 only, as are all steps of QoS 2.
+pub(super) fn pubrec(packet: u16) -> Result<Packet, MqttError> {
+    Ok(v3_1_1::Pubrec::builder().packet_id(packet).build()?.into())
+}
+
+pub(super) fn pubcomp(packet: u16) -> Result<Packet, MqttError> {
+    Ok(v3_1_1::Pubcomp::builder().packet_id(packet).build()?.into())
 }
 
 pub(super) fn publish(version: Version, message: &Outgoing<'_>) -> Result<Packet, MqttError> {

@@ -96,6 +96,8 @@ pub struct RefusedMessage {
 pub enum RefusedReason {
     Oversize,
     TopicNotPermitted,
+    /// QoS 2 from a v5 client, which was told in CONNACK that it is not served.
+    QualityOfService,
 }
 
 /// A client came or went.

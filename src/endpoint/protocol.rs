@@ -34,6 +34,10 @@ pub(super) enum Incoming {
         packet: u16,
         filters: Vec<SmolStr>,
     },
+    /// The client has our PUBREC and will not send this message again (QoS 2).
+    Released {
+        packet: u16,
+    },
     Ping,
     Disconnect {
         publish_will: bool,
@@ -45,6 +49,7 @@ pub(super) enum Incoming {
 pub(super) struct Publish {
     pub topic: SmolStr,
     pub payload: Bytes,
+    pub qos: u8,
     /// None for QoS 0.
     pub packet: Option<u16>,
     pub duplicate: bool,
@@ -143,6 +148,8 @@ impl Protocol {
                 | GenericEvent::RequestTimerCancel(_) => {}
             }
         }
+        // The codec would answer the repetition of a message by itself, before the message is durable.
+        self.connection.restore_qos2_publish_handled(<_>::default());
         match received {
             Some(packet) if !broken => {
                 packets::incoming(packet, &mut self.topic).map_err(|goodbye| self.violation(goodbye, out))
@@ -157,8 +164,15 @@ impl Protocol {
         Violation
     }
 
-    pub fn acknowledge(&mut self, packet: u16, permitted: bool, out: &mut BytesMut) {
-        self.send(packets::puback(self.version, packet, permitted), out);
+    /// A durable message, with PUBACK or, for QoS 2, PUBREC.
+    pub fn acknowledge(&mut self, packet: u16, qos: u8, permitted: bool, out: &mut BytesMut) {
+        let answer = if qos == 2 { packets::pubrec(packet) } else { packets::puback(self.version, packet, permitted) };
+        self.send(answer, out);
+    }
+
+    /// The end of QoS 2. Also for a packet id that is not known any more: the client waits for it.
+    pub fn complete(&mut self, packet: u16, out: &mut BytesMut) {
+        self.send(packets::pubcomp(packet), out);
     }
 
     /// Whether the message fits; one that does not is not sent.

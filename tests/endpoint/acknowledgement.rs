@@ -3,7 +3,7 @@
 use crate::gateway::{start, start_with};
 use crate::wire::{PING, PONG, Wire, packet, puback, publish3, publish5, text, v3, v5};
 use rettidig::domain::ids::ContentHash;
-use rettidig::endpoint::{Acknowledge, Gone, Limits};
+use rettidig::endpoint::{Acknowledge, Gone, Limits, RefusedReason};
 
 #[tokio::test]
 async fn nothing_is_acknowledged_before_it_is_released() {
@@ -151,4 +151,62 @@ async fn a_v5_client_that_exceeds_its_window_is_told_so() {
     let held = [gateway.uplink().await, gateway.uplink().await];
     assert_eq!(wire.rest().await, [0xe0, 2, 0x93, 0], "receive maximum exceeded, also by one id sent twice");
     drop(held);
+}
+
+fn publish_qos_2(first: u8, id: u16, payload: &[u8]) -> Vec<u8> {
+    packet(first, &[&text("up/bin-7/fill")[..], &id.to_be_bytes(), payload].concat())
+}
+
+#[tokio::test]
+async fn a_v3_message_with_qos_2_is_taken_once_it_is_durable_and_completed() {
+    let mut gateway = start().await;
+    let mut wire = Wire::connect(&gateway, &v3("bin-7").persistent()).await;
+    wire.send(&publish_qos_2(0x34, 7, b"{}")).await;
+    let (uplink, acknowledge) = gateway.uplink().await;
+    assert_eq!((uplink.ingress.packet, uplink.ingress.duplicate_flag), (Some(7), false));
+    wire.expect_nothing().await;
+    // An impatient client repeats it on the same connection: PUBREC does not leave for that either.
+    wire.send(&publish_qos_2(0x3c, 7, b"{}")).await;
+    let (again, repeated) = gateway.uplink().await;
+    assert!(again.ingress.duplicate_flag);
+    wire.expect_nothing().await;
+    acknowledge.release();
+    wire.expect(&packet(0x50, &[0, 7])).await;
+    repeated.release();
+    wire.expect(&packet(0x50, &[0, 7])).await;
+    wire.send(&packet(0x62, &[0, 7])).await;
+    wire.expect(&packet(0x70, &[0, 7])).await;
+    // The id is free again, and means another message.
+    wire.send(&publish_qos_2(0x34, 7, b"{}")).await;
+    let (next, acknowledge) = gateway.uplink().await;
+    assert!(!next.ingress.duplicate_flag);
+    acknowledge.release();
+    wire.expect(&packet(0x50, &[0, 7])).await;
+    drop(wire);
+    // PUBCOMP was lost with the connection: what the client still waits for it gets, also from a gateway that has
+    // forgotten.
+    let mut wire = Wire::connect(&gateway, &v3("bin-7")).await;
+    wire.send(&packet(0x62, &[0, 7])).await;
+    wire.expect(&packet(0x70, &[0, 7])).await;
+}
+
+#[tokio::test]
+async fn a_long_v3_message_with_qos_2_is_refused_and_completed() {
+    let mut gateway = start_with(Limits { packet_bytes_max: 200, head_bytes: 4, ..Limits::default() }, 100).await;
+    let mut wire = Wire::connect(&gateway, &v3("bin-7")).await;
+    wire.send(&publish_qos_2(0x34, 7, &[b'x'; 5_000])).await;
+    let (refused, acknowledge) = gateway.refused.next().await;
+    assert_eq!((refused.length, refused.ingress.packet), (5_000, Some(7)));
+    acknowledge.release();
+    wire.expect(&packet(0x50, &[0, 7])).await;
+}
+
+#[tokio::test]
+async fn a_v5_message_with_qos_2_becomes_a_row_and_ends_the_connection() {
+    let mut gateway = start().await;
+    let mut wire = Wire::connect(&gateway, &v5("bin-7")).await;
+    wire.send(&packet(0x34, &[&text("up/bin-7/fill")[..], &[0, 7, 0], b"{}"].concat())).await;
+    assert_eq!(wire.rest().await, [0xe0, 2, 0x9b, 0], "QoS not supported");
+    let (refused, _) = gateway.refused.next().await;
+    assert_eq!((refused.reason, &refused.head[..]), (RefusedReason::QualityOfService, &b"{}"[..]));
 }

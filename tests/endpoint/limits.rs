@@ -132,7 +132,7 @@ async fn a_v3_client_that_breaks_the_protocol_is_closed_without_a_word() {
     let mut gateway = start().await;
     let up = text("up/bin-7/fill");
     for request in [
-        packet(0x34, &[&up[..], &[0, 1]].concat()),
+        packet(0x36, &[&up[..], &[0, 1]].concat()),
         packet(0x32, &[&text("up/bin-7/#")[..], &[0, 1]].concat()),
         packet(0x32, &[&text("")[..], &[0, 1]].concat()),
         packet(0xf0, &[]),

@@ -128,7 +128,7 @@ impl Connection {
         self.send(14, 0, &[])
     }
 
-    fn send(&mut self, kind: u8, flags: u8, body: &[u8]) -> io::Result<()> {
+    pub fn send(&mut self, kind: u8, flags: u8, body: &[u8]) -> io::Result<()> {
         let mut packet = vec![kind << 4 | flags];
         let mut length = body.len();
         loop {
@@ -143,7 +143,7 @@ impl Connection {
         self.stream.write_all(&packet)
     }
 
-    fn packet(&mut self) -> io::Result<(u8, u8, Vec<u8>)> {
+    pub fn packet(&mut self) -> io::Result<(u8, u8, Vec<u8>)> {
         loop {
             if let Some((header, length)) = self.header()
                 && self.buffer.len() >= header + length
