@@ -26,7 +26,8 @@ use rettidig::domain::reason::{QuarantineReason, Verdict};
 use rettidig::domain::time::{Span, Timestamp};
 use rettidig::journal::Entry;
 use rettidig::vault::ClientRole;
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -465,6 +466,44 @@ fn a_press_with_qos_2_is_one_press_however_often_it_is_sent() {
     assert_eq!(answered(&mut button), PUBREC);
     inside.stop();
     assert!(matches!(stage.verdicts()[..], [Verdict::Accepted, Verdict::Duplicate { .. }, Verdict::Accepted]));
+}
+
+/// Who misconfigures a device finds it in the log; who does it a thousand times does not fill the disk.
+#[test]
+fn garbage_and_a_login_that_two_share_are_named_in_the_log_once() {
+    let mut stage = Stage::new(Way::Endpoint);
+    stage.furnish(Timestamp::MIN);
+    let mut child = stage.child();
+    let address = child.mqtt.unwrap();
+    for _ in 0..3 {
+        let mut stranger = TcpStream::connect(address).unwrap();
+        stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        stranger.set_read_timeout(Some(mqtt::PATIENCE)).unwrap();
+        while matches!(stranger.read(&mut [0; 16]), Ok(1..)) {}
+    }
+    child.wait_for_metric("rettidig_endpoint_turned_away_total{reason=\"bad_greeting\"}", 3);
+    child.wait_for_log("no CONNECT that is served").unwrap();
+
+    let secret = stage.site.login("bin-1").secret.unwrap();
+    let text = |text: &str| [&(text.len() as u16).to_be_bytes()[..], text.as_bytes()].concat();
+    let connect = |id: &str| {
+        let parts = [&text("MQTT")[..], &[4, 0xc2, 0, 60], &text(id), &text("bin-1"), &text(&secret)];
+        let body = parts.concat();
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(&[&[0x10, body.len() as u8][..], &body].concat()).unwrap();
+        let mut answer = [0; 4];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, [0x20, 2, 0, 0]);
+        stream
+    };
+    let streams = ["one", "two", "one", "one"].map(connect);
+    let line = child.wait_for_log("another client id").unwrap();
+    assert!(line.contains("bin-1"), "{line}");
+    drop(streams);
+    child.terminate();
+    child.ended();
+    let said = child.said();
+    assert!(!said.contains("another client id") && !said.contains("no CONNECT that is served"), "{said}");
 }
 
 macro_rules! over_both_ways {

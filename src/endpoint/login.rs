@@ -173,6 +173,7 @@ fn admit(
     let in_flight_max = context.limits.outgoing_in_flight_max.min(greeting.receive_maximum).max(1);
     let arrival = Arrival {
         client: grant.client.clone(),
+        name: greeting.client_id.clone(),
         clean: greeting.clean,
         line: Arc::clone(&line),
         capacity: Capacity {
@@ -182,6 +183,9 @@ fn admit(
         keep_for: Duration::from_secs(greeting.session_expiry_s.into()).min(context.limits.session_expiry_max),
     };
     let seat = context.sessions.arrive(arrival).map_err(|Full| refuse(TurnedAway::Full, Refusal::Quota))?;
+    if seat.took_over_another {
+        context.meters.shared_login(grant.client.as_str());
+    }
     Ok(Admitted { greeting, grant, seat, line, permit })
 }
 

@@ -83,9 +83,18 @@ struct State {
     last_packet: u16,
     /// Counts connections; what belongs to an earlier one is ignored.
     seat: u64,
-    connection: Option<(Arc<Line>, Capacity)>,
+    connection: Option<Place>,
     /// When a session without connection is forgotten.
     ends_at: Option<Instant>,
+}
+
+/// Who sits in the session at present.
+#[derive(Debug)]
+struct Place {
+    line: Arc<Line>,
+    /// The MQTT client identifier.
+    name: SmolStr,
+    capacity: Capacity,
 }
 
 #[derive(Debug)]
@@ -112,7 +121,7 @@ impl Session {
         outgoing_max: usize,
     ) -> Result<Handed, PublishError> {
         let mut state = self.state();
-        let State { connection: Some((line, capacity)), subscriptions, outgoing, .. } = &mut *state else {
+        let State { connection: Some(Place { line, capacity, .. }), subscriptions, outgoing, .. } = &mut *state else {
             return Err(PublishError::NotConnected(self.client.clone()));
         };
         let granted = subscriptions.iter().filter(|(filter, _)| filter.matches(topic)).map(|(_, qos)| *qos).max();
@@ -148,7 +157,7 @@ impl Session {
     /// connection comes first and is marked as a duplicate.
     pub fn next_to_send(&self, seat: u64) -> Option<ToSend> {
         let mut state = self.state();
-        let window = state.connection.as_ref()?.1.in_flight_max;
+        let window = state.connection.as_ref()?.capacity.in_flight_max;
         let at = state.in_flight;
         if state.seat != seat || at >= window || at >= state.outgoing.len() {
             return None;
@@ -197,13 +206,13 @@ impl Session {
         self.state().subscriptions.keys().cloned().collect()
     }
 
-    /// Gives the session to a connection and returns its number and the line of the one that had it.
-    pub fn sit_down(&self, line: Arc<Line>, capacity: Capacity) -> (u64, Option<Arc<Line>>) {
+    /// Gives the session to a connection and returns its number, and line and name of the one that had it.
+    pub fn sit_down(&self, line: Arc<Line>, name: SmolStr, capacity: Capacity) -> (u64, Option<(Arc<Line>, SmolStr)>) {
         let mut state = self.state();
         state.seat += 1;
         state.in_flight = 0;
         state.ends_at = None;
-        let earlier = state.connection.replace((line, capacity)).map(|(line, _)| line);
+        let earlier = state.connection.replace(Place { line, name, capacity }).map(|place| (place.line, place.name));
         (state.seat, earlier)
     }
 
@@ -240,7 +249,7 @@ impl Session {
     }
 
     pub fn line(&self) -> Option<Arc<Line>> {
-        self.state().connection.as_ref().map(|(line, _)| Arc::clone(line))
+        self.state().connection.as_ref().map(|place| Arc::clone(&place.line))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -280,7 +289,7 @@ mod tests {
 
     fn connected(qos: u8) -> (Session, u64) {
         let session = Session::new("crew-7".into());
-        let (seat, earlier) = session.sit_down(Arc::new(Line::new(1)), CAPACITY);
+        let (seat, earlier) = session.sit_down(Arc::new(Line::new(1)), SmolStr::default(), CAPACITY);
         assert!(earlier.is_none());
         assert!(session.subscribe(TopicFilter::parse("tasks/#").unwrap(), qos, 1));
         (session, seat)
@@ -320,7 +329,7 @@ mod tests {
         assert!(session.stand_up(first, Instant::now()));
         assert_eq!(offer(&session, 4), Err(PublishError::NotConnected("crew-7".into())));
 
-        let (second, _) = session.sit_down(Arc::new(Line::new(1)), CAPACITY);
+        let (second, _) = session.sit_down(Arc::new(Line::new(1)), SmolStr::default(), CAPACITY);
         assert_eq!(session.finish(first, 1), None, "an acknowledgement of the earlier connection");
         assert_eq!(packets(&session, second), vec![(Some(1), true), (Some(2), true)]);
         assert_eq!(packets(&session, first), vec![]);
@@ -348,7 +357,7 @@ mod tests {
         assert_eq!(packets(&session, seat), vec![(None, false)]);
         assert_eq!(offer(&session, 2), Ok(Handed::Unconfirmed));
         session.stand_up(seat, Instant::now());
-        let (seat, _) = session.sit_down(Arc::new(Line::new(1)), CAPACITY);
+        let (seat, _) = session.sit_down(Arc::new(Line::new(1)), SmolStr::default(), CAPACITY);
         assert_eq!(packets(&session, seat), vec![]);
     }
 

@@ -6,6 +6,7 @@
 use super::acknowledge::{Line, Order};
 use super::session::{Capacity, Session, ends_at};
 use crate::domain::ids::ClientId;
+use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,6 +21,8 @@ pub(super) struct Sessions {
 /// A connection that logged in.
 pub(super) struct Arrival {
     pub client: ClientId,
+    /// The MQTT client identifier. The session is the login's, whatever it calls itself.
+    pub name: SmolStr,
     pub clean: bool,
     pub line: Arc<Line>,
     pub capacity: Capacity,
@@ -35,6 +38,8 @@ pub(super) struct Seat {
     pub number: u64,
     pub resumed: bool,
     pub took_over: bool,
+    /// The one that sat there called itself otherwise: two programs share one login.
+    pub took_over_another: bool,
     pub keep_for: Duration,
 }
 
@@ -72,13 +77,15 @@ impl Sessions {
         if !resumed {
             session.clear();
         }
-        let (number, earlier) = session.sit_down(arrival.line, arrival.capacity);
+        let (number, earlier) = session.sit_down(arrival.line, arrival.name.clone(), arrival.capacity);
         drop(by_client);
         let took_over = earlier.is_some();
-        if let Some(line) = earlier {
+        let took_over_another = earlier.as_ref().is_some_and(|(_, name)| *name != arrival.name);
+        if let Some((line, _)) = earlier {
             line.tell(Order::TakenOver);
         }
-        Ok(Seat { sessions: Arc::clone(self), session, number, resumed, took_over, keep_for: arrival.keep_for })
+        let keep_for = arrival.keep_for;
+        Ok(Seat { sessions: Arc::clone(self), session, number, resumed, took_over, took_over_another, keep_for })
     }
 
     pub fn get(&self, client: &ClientId) -> Option<Arc<Session>> {
@@ -124,7 +131,7 @@ mod tests {
 
     fn arrival(client: &str, clean: bool, keep_for: Duration) -> Arrival {
         let capacity = Capacity { packet_bytes_max: 100, in_flight_max: 1 };
-        Arrival { client: client.into(), clean, line: Arc::new(Line::new(1)), capacity, keep_for }
+        Arrival { client: client.into(), name: client.into(), clean, line: Arc::new(Line::new(1)), capacity, keep_for }
     }
 
     const DAY: Duration = Duration::from_secs(86_400);
@@ -171,9 +178,13 @@ mod tests {
         let line = first.session.line().unwrap();
         let second = sessions.arrive(arrival("a", false, DAY)).unwrap();
         assert_eq!(line.order(), Order::TakenOver);
-        assert!(second.took_over && second.resumed);
-        drop(first);
-        assert!(sessions.get(&"a".into()).unwrap().line().is_some(), "the second still sits");
+        assert!(second.took_over && second.resumed && !second.took_over_another);
+        let other = Arrival { name: "another program".into(), ..arrival("a", false, DAY) };
+        assert!(sessions.arrive(other).unwrap().took_over_another);
+        let last = sessions.arrive(arrival("a", false, DAY)).unwrap();
+        drop((first, second));
+        assert!(sessions.get(&"a".into()).unwrap().line().is_some(), "the last still sits");
+        drop(last);
     }
 
     #[tokio::test(start_paused = true)]
