@@ -112,7 +112,10 @@ impl WaysIn {
             }),
             refused: Arc::new(move |message, acknowledge| {
                 let ways = refused.clone();
-                Box::pin(async move { ways.handle.receive(ways.oversize(&message), Then::Intake(acknowledge)).await })
+                Box::pin(async move {
+                    let trace = Trace::arrived("broker");
+                    ways.handle.receive(ways.oversize(&message), Then::Intake(acknowledge), trace).await;
+                })
             }),
             link: Arc::new(move |change| link.on_link(&link_name, &change)),
             handed_over: Arc::new(move |key| {

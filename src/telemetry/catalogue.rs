@@ -83,7 +83,8 @@ const QUARANTINE_REASONS: [&str; QuarantineReason::ALL.len()] = {
     words
 };
 
-const QOS: Label = closed("qos", &["0", "1"]);
+const QOS: Label = closed("qos", &["0", "1", "2"]);
+const BROKER_QOS: Label = closed("qos", &["0", "1"]);
 const QUEUE: Label = closed("queue", &QUEUES);
 const PRIORITY: Label = closed("priority", &["1", "2", "3", "4"]);
 const BROKER: Label = limited("broker", "the brokers of the configuration, at most 16");
@@ -102,12 +103,12 @@ const ENDED: &[&str] = &[
     "expelled",
     "violation",
     "oversize",
+    "quality_of_service",
     "abandoned",
     "shutting_down",
 ];
 /// The labels of `LinkError` in `src/intake/client.rs`.
-const BROKER_FAILURES: &[&str] =
-    &["unreachable", "timeout", "tls", "refused", "closed", "too_large", "protocol", "withheld"];
+const BROKER_FAILURES: &[&str] = &["unreachable", "timeout", "tls", "refused", "closed", "protocol", "withheld"];
 const TURNED_AWAY: &[&str] = &[
     "full",
     "wrong_credentials",
@@ -174,7 +175,7 @@ pub const CATALOGUE: &[Metric] = &[
     ),
     counter(
         "rettidig_endpoint_refused_total",
-        &[closed("reason", &["oversize", "topic_not_permitted"])],
+        &[closed("reason", &["oversize", "topic_not_permitted", "quality_of_service"])],
         "Messages the MQTT endpoint refused, by reason.",
     ),
     counter(
@@ -201,6 +202,11 @@ pub const CATALOGUE: &[Metric] = &[
         "MQTT sessions forgotten because their client stayed away.",
     ),
     counter("rettidig_endpoint_tls_reloads_total", &[], "Times certificates were read again."),
+    counter(
+        "rettidig_endpoint_tls_reload_failures_total",
+        &[],
+        "Changed TLS files of the endpoint that could not be used.",
+    ),
     gauge("rettidig_intake_connected", BY_BROKER, "1 while an external broker is connected, else 0."),
     counter("rettidig_intake_connections_total", BY_BROKER, "Connections made to an external broker."),
     counter(
@@ -210,13 +216,18 @@ pub const CATALOGUE: &[Metric] = &[
     ),
     counter(
         "rettidig_intake_messages_total",
-        &[BROKER, QOS],
+        &[BROKER, BROKER_QOS],
         "Messages received from an external broker, by quality of service.",
     ),
     counter(
         "rettidig_intake_acknowledged_total",
         BY_BROKER,
         "Messages acknowledged to an external broker after the sync.",
+    ),
+    counter(
+        "rettidig_intake_oversize_total",
+        BY_BROKER,
+        "Messages from an external broker too long to be read, quarantined by their heads.",
     ),
     counter("rettidig_intake_handed_over_total", BY_BROKER, "Messages an external broker took over from the gateway."),
     counter(
