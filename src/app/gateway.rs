@@ -235,15 +235,7 @@ impl Gateway {
         progress: Arc<store::Progress>,
         simulated: bool,
     ) -> anyhow::Result<()> {
-        let options = console::Options {
-            listen: vec![settings.http.listen],
-            public_origin: settings.http.public_origin.clone(),
-            metrics_open: settings.http.metrics_open,
-            streams_max: settings.limits.live_streams_max as usize,
-            body_bytes_max: settings.limits.request_bytes_max as usize,
-            simulated,
-            ..console::Options::default()
-        };
+        let options = options::console(settings, simulated);
         let clock = self.clock.of_people();
         let people = People { vault: self.vault.clone(), clock: clock.clone() };
         let (sign_in, session, sign_out, first) = (people.clone(), people.clone(), people.clone(), people);

@@ -4,7 +4,7 @@ use crate::config::{Broker, ClientCertificate, Settings};
 use crate::dispatch::Channel;
 use crate::domain::ids::{CrewId, JournalId};
 use crate::domain::time::Span;
-use crate::{board, decode, dispatch, endpoint, intake};
+use crate::{board, console, decode, dispatch, endpoint, intake};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -96,6 +96,18 @@ fn routes(settings: &Settings) -> BTreeMap<CrewId, Vec<Channel>> {
 
 fn channel(broker: &Broker) -> Channel {
     Channel::Broker(SmolStr::new(&broker.name))
+}
+
+pub(super) fn console(settings: &Settings, simulated: bool) -> console::Options {
+    console::Options {
+        listen: vec![settings.http.listen],
+        public_origin: settings.http.public_origin.clone(),
+        metrics_open: settings.http.metrics_open,
+        streams_max: settings.limits.live_streams_max as usize,
+        body_bytes_max: settings.limits.request_bytes_max as usize,
+        simulated,
+        ..console::Options::default()
+    }
 }
 
 pub(super) fn dispatch(settings: &Settings, journal: JournalId) -> dispatch::Options {

@@ -195,7 +195,7 @@ impl TurnedAway {
 }
 
 impl Ended {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Disconnected,
         Self::Lost,
         Self::Silent,
@@ -204,6 +204,7 @@ impl Ended {
         Self::Expelled,
         Self::Violation,
         Self::Oversize,
+        Self::QualityOfService,
         Self::Abandoned,
         Self::ShuttingDown,
     ];
