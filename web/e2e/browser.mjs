@@ -20,7 +20,7 @@ export const browser = await chromium.launch({
 
 /** A page that notes anything the browser complains about, and any other host it is asked to reach. */
 export async function open(url, { path = "/", language = "da-DK", theme = "light", width = 1280 } = {}) {
-  const context = await browser.newContext({ locale: language, colorScheme: theme, viewport: { width, height: 900 }, timezoneId: "America/New_York" });
+  const context = await browser.newContext({ locale: language, colorScheme: theme, reducedMotion: "reduce", viewport: { width, height: 900 }, timezoneId: "America/New_York" });
   const page = await context.newPage();
   page.complaints = [];
   page.on("pageerror", (error) => page.complaints.push(String(error)));
