@@ -22,6 +22,7 @@ fi
 need npm npm "builds the consoles"
 if [ "${1:-build}" = test ]; then
   need mosquitto mosquitto "the real broker that tests talk to"
+  need mosquitto_pub mosquitto-clients "sends what README sends"
   # Debian keeps the server's programs outside the path; its package also starts a cluster, which nobody here uses.
   compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || need initdb postgresql "the real PostgreSQL that tests start and stop"
   need promtool prometheus "judges metric names, alert rules and the dashboard's questions"
