@@ -374,6 +374,17 @@ mod ordered {
         // In between, the gateway tells about itself.
         let expected = vec![Verdict::Quarantined(QuarantineReason::Poison), Verdict::Accepted, Verdict::Accepted];
         assert_eq!(verdicts(&site), expected);
+        let (_, entries) = site.journal();
+        let rows: Vec<_> = entries
+            .iter()
+            .filter_map(|entry| if let Event::Quarantined(row) = &entry.event { Some(row) } else { None })
+            .map(|row| (row.topic.as_str(), &row.head[..]))
+            .collect();
+        assert_eq!(
+            rows,
+            [("rettidig/v1/up/bin-bad", &b"{\"temperature\":11.0}"[..])],
+            "what it was, to open and send again"
+        );
         let raised = |fact: &&Fact| {
             matches!(fact, Fact::AlarmRaised { rule, priority: Priority::P1, .. }
                 if rule.as_str() == "gateway-poisoned-message")

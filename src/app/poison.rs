@@ -4,7 +4,12 @@
 //! did it is written to `data/crash/` first. The sender, never acknowledged, repeats it after the restart; an
 //! event that has aborted the engine twice is quarantined instead of decided, and the rest flows.
 
-use crate::domain::event::Event;
+use crate::domain::cpr::holds_written_cpr_number;
+use crate::domain::event::{Event, Quarantined};
+use crate::domain::observation::{Observed, Value};
+use crate::domain::reason::QuarantineReason;
+use bytes::Bytes;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -12,6 +17,9 @@ use std::path::{Path, PathBuf};
 
 /// So many aborts by the same event are enough.
 pub const ABORTS_UNTIL_POISON: u32 = 2;
+/// Bytes kept in the row.
+const HEAD_BYTES: usize = 1_024;
+const DETAIL: &str = "it aborted the engine twice; see data/crash";
 
 #[derive(Debug, Default)]
 pub struct Poison {
@@ -55,6 +63,56 @@ impl Poison {
         fs::File::open(&self.folder)?.sync_all()?;
         Ok(path)
     }
+
+    /// A message that has had its chances, as the row a person can open: the canonical message that it stands for, as
+    /// the device could send it again. Anything else is left as it is.
+    pub fn row(event: Event) -> Event {
+        let (ingress, received_at, device, topic, said) = match event {
+            Event::Observed(observed) => {
+                let (topic, said) = (format!("rettidig/v1/up/{}", observed.device), canonical(&observed));
+                (observed.ingress, observed.received_at, Some(observed.device), topic, said)
+            }
+            Event::Replied(reply) => {
+                let said = json!({ "task": reply.task.0, "answer": format!("{:?}", reply.answer) }).to_string();
+                let topic = format!("rettidig/v1/crew/{}/replies", reply.crew);
+                (reply.ingress, reply.received_at, None, topic, said)
+            }
+            Event::Quarantined(mut quarantined) => {
+                quarantined.detail = format!("{DETAIL}, as it was set aside for {}", quarantined.reason).into();
+                quarantined.reason = QuarantineReason::Poison;
+                return Event::Quarantined(quarantined);
+            }
+            other @ (Event::Receipt(_)
+            | Event::Commanded(_)
+            | Event::Registered(_)
+            | Event::Configured(_)
+            | Event::Due(_)
+            | Event::Started
+            | Event::Released { .. }
+            | Event::Erased { .. }) => return other,
+        };
+        let mut head = Bytes::from(said);
+        let length = head.len() as u64;
+        if holds_written_cpr_number(&head) {
+            head.clear();
+        }
+        head.truncate(HEAD_BYTES);
+        let (reason, detail) = (QuarantineReason::Poison, DETAIL.into());
+        let topic = topic.into();
+        Event::Quarantined(Quarantined { reason, detail, topic, device, ingress, received_at, head, length })
+    }
+}
+
+/// Properties and values as a device says them.
+fn canonical(observed: &Observed) -> String {
+    let value = |value: &Value| match value {
+        Value::Number(number) => json!(number.get()),
+        Value::Boolean(boolean) => json!(boolean),
+        Value::Text(text) => json!(text.as_str()),
+    };
+    let said =
+        observed.observations.iter().map(|observation| (observation.property.to_string(), value(&observation.value)));
+    serde_json::Value::Object(said.collect()).to_string()
 }
 
 /// The same for a repeated message, whatever connection it comes over.

@@ -11,7 +11,6 @@ use super::self_watch;
 use super::snapshots::Snapshots;
 use crate::domain::decision::Decision;
 use crate::domain::event::Event;
-use crate::domain::reason::QuarantineReason;
 use crate::domain::time::Timestamp;
 use crate::engine::Engine;
 use crate::journal::{Journal, JournalError};
@@ -139,7 +138,7 @@ impl Sequencer {
         let begun = telemetry::trace::moment();
         let poisoned = self.poison.is_poison(&event);
         let (event, decision) = if poisoned {
-            let event = set_aside(event);
+            let event = Poison::row(event);
             let decision = self.engine.skip(now, &event);
             (event, decision)
         } else {
@@ -194,34 +193,6 @@ impl Sequencer {
         self.journal.switch_file_if_due(self.clock.now())?;
         Ok(())
     }
-}
-
-/// An event that has had its chances, as the row a person can open.
-fn set_aside(event: Event) -> Event {
-    use crate::domain::event::Quarantined;
-    let (ingress, received_at, device) = match event {
-        Event::Observed(observed) => (observed.ingress, observed.received_at, Some(observed.device)),
-        Event::Replied(reply) => (reply.ingress, reply.received_at, None),
-        Event::Quarantined(quarantined) => (quarantined.ingress, quarantined.received_at, quarantined.device),
-        other @ (Event::Receipt(_)
-        | Event::Commanded(_)
-        | Event::Registered(_)
-        | Event::Configured(_)
-        | Event::Due(_)
-        | Event::Started
-        | Event::Released { .. }
-        | Event::Erased { .. }) => return other,
-    };
-    Event::Quarantined(Quarantined {
-        reason: QuarantineReason::Poison,
-        detail: "it aborted the engine twice; see data/crash".into(),
-        topic: "".into(),
-        device,
-        ingress,
-        received_at,
-        head: bytes::Bytes::new(),
-        length: 0,
-    })
 }
 
 impl Then {
