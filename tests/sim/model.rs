@@ -20,6 +20,9 @@ const REMEMBERED: usize = 16;
 
 type Condition = (String, String);
 
+/// How long the same content is taken for a repetition where nothing marks it as one.
+const GUESSED_FOR: Span = Span::from_mins(15);
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alarm {
     pub id: u64,
@@ -71,6 +74,8 @@ pub struct Model {
     commands: BTreeSet<String>,
     /// What truly happened and is in the journal, at its first record.
     pub known: BTreeMap<u64, Seq>,
+    /// When it was recorded first.
+    known_at: BTreeMap<u64, Timestamp>,
     by_device: BTreeMap<String, Vec<u64>>,
     /// Messages whose acknowledgement left just before a crash that forgot it, with their sender: until it goes on to
     /// something else, the same content again may be either.
@@ -107,6 +112,7 @@ impl Model {
             deliveries: BTreeMap::new(),
             commands: BTreeSet::new(),
             known: BTreeMap::new(),
+            known_at: BTreeMap::new(),
             by_device: BTreeMap::new(),
             ambiguous: BTreeMap::new(),
             swallowed: 0,
@@ -149,11 +155,12 @@ impl Model {
             self.known.insert(sent.truth, seq);
             return;
         }
-        exact(!again || self.may_be_forgotten(sent), || {
+        exact(!again || self.may_be_forgotten(sent) || self.comes_too_late(record, sent), || {
             format!("truth {} is in record {:?} already: {record:?}", sent.truth, self.known.get(&sent.truth))
         });
         if !again {
             self.known.insert(sent.truth, seq);
+            self.known_at.insert(sent.truth, record.at);
         }
         let compared = !matches!(&sent.what, What::Value { identity: Named::ByNetwork | Named::ByTime, .. });
         if (compared || sent.poison) && ingress(&record.event).packet.is_some() {
@@ -168,6 +175,14 @@ impl Model {
                 self.value(record, sent, (asset, property, *value));
             }
         }
+    }
+
+    /// A repetition without any mark, so long after the first that it is taken for another fact.
+    fn comes_too_late(&self, record: &Record, sent: &Sent) -> bool {
+        let unmarked =
+            matches!(&sent.what, What::Value { identity: Named::Not, .. } | What::Garbage | What::Reply { .. })
+                && !ingress(&record.event).duplicate_flag;
+        unmarked && self.known_at.get(&sent.truth).is_some_and(|first| record.at.since(*first) > GUESSED_FOR)
     }
 
     fn may_be_forgotten(&self, sent: &Sent) -> bool {
