@@ -51,8 +51,9 @@ sim: ## seeded simulation with faults: make sim SEEDS=500, or SEED=42 for one
 metrics: ## writes deploy/METRICS.md from the catalogue
 	RETTIDIG_BLESS=1 $(CARGO) test --locked --features faults --test watching the_table_of_metrics
 
-bench: ## the latency budget
-	$(CARGO) bench --locked
+bench: tools-test web ## every figure beside its floor; writes BENCHMARKS.md
+	RETTIDIG_BENCHMARKS="$(CURDIR)/BENCHMARKS.md" $(CARGO) bench --locked --bench endpoint
+	$(CARGO) bench --locked --bench journal --bench projector
 
 fuzz: ## decoders against random bytes, longer than in the tests
 	PROPTEST_CASES=200000 $(CARGO) test --locked --lib decode::

@@ -66,6 +66,12 @@ impl Connection {
         }
     }
 
+    /// For whoever speaks faster than one packet at a time. Nothing may have come in yet.
+    pub fn into_stream(self) -> TcpStream {
+        assert!(self.buffer.is_empty(), "something has come in already");
+        self.stream
+    }
+
     /// QoS 1 with a packet id, QoS 0 without.
     pub fn publish(&mut self, packet: Option<u16>, duplicate: bool, topic: &str, payload: &[u8]) -> io::Result<()> {
         let mut body = text(topic);
