@@ -21,6 +21,10 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(2);
 /// Checkpoints between two looks at what may be removed.
 const CHECKPOINTS_PER_PRUNE: u32 = 900;
 
+/// A tenth of the usual share of a processor that others want, and all of one that nobody wants (`nice(2)`).
+#[cfg(target_os = "linux")]
+const ASIDE_NICENESS: i32 = 10;
+
 /// What runs beside the loop; it ends with [`History::end`], or when this value goes.
 #[derive(Default)]
 pub(super) struct History {
@@ -74,7 +78,14 @@ impl History {
         };
         let projector = Projector::new(Arc::clone(store), journal, ports);
         let progress = projector.progress();
-        self.tasks.spawn(projector.run(self.stop.clone()));
+        let (stop, alive) = (self.stop.clone(), self.tasks.token());
+        std::thread::Builder::new().name("projector".to_owned()).spawn(move || {
+            let _alive = alive;
+            step_aside();
+            if let Err(error) = projector.run(&stop) {
+                tracing::error!(%error, "history is not kept: the system gives no timer");
+            }
+        })?;
         Ok(progress)
     }
 
@@ -84,6 +95,15 @@ impl History {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+    }
+}
+
+/// Lets the threads that decide and acknowledge go first: what they leave behind can wait, a sensor should not. On Linux this is about
+/// the calling thread alone.
+pub(super) fn step_aside() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, ASIDE_NICENESS) {
+        tracing::debug!(%error, "this thread keeps the usual priority");
     }
 }
 

@@ -12,11 +12,12 @@ use crate::domain::ids::{JournalId, PersonId, Seq};
 use crate::domain::time::{Span, Timestamp};
 use crate::telemetry;
 use std::error::Error;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::runtime::Builder;
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 /// Entries projected in one transaction.
@@ -24,6 +25,9 @@ const BATCH_MAX: usize = 8_192;
 /// Between two looks at the months ahead and at what is old enough to go.
 const TEND_EVERY: Span = Span::from_hours(1);
 const TEND_EVERY_AT_REST: Duration = Duration::from_secs(3_600);
+/// A transaction for every commit of the journal would cost more than its rows: what follows within this time goes
+/// with it.
+const GATHER: Duration = Duration::from_millis(100);
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(30);
 
@@ -71,10 +75,9 @@ pub struct Progress {
 pub struct Projector {
     worker: Worker,
     durable: watch::Receiver<Seq>,
-    progress: Arc<Progress>,
 }
 
-/// The part that goes to a blocking thread and comes back.
+/// What projects, whoever waits for more.
 struct Worker {
     store: Arc<dyn Store>,
     journal: JournalId,
@@ -127,58 +130,91 @@ impl Projector {
     pub fn new(store: Arc<dyn Store>, journal: JournalId, ports: Ports) -> Self {
         let progress = Arc::new(Progress::default());
         let Ports { read, seal, durable, tending } = ports;
-        let worker = Worker { store, journal, read, seal, progress: Arc::clone(&progress), tending, tended_at: None };
-        Self { worker, durable, progress }
+        let worker = Worker { store, journal, read, seal, progress, tending, tended_at: None };
+        Self { worker, durable }
     }
 
     #[must_use]
     pub fn progress(&self) -> Arc<Progress> {
-        Arc::clone(&self.progress)
+        Arc::clone(&self.worker.progress)
     }
 
-    /// Runs until `shutdown`; what is durable by then is projected first, unless the store is failing.
-    pub async fn run(self, shutdown: CancellationToken) {
-        let Self { mut worker, mut durable, progress } = self;
+    /// Runs until `shutdown`, on the thread that calls it; what is durable by then is projected first, unless the store
+    /// is failing.
+    ///
+    /// # Errors
+    /// When the system cannot give a timer.
+    pub fn run(mut self, shutdown: &CancellationToken) -> std::io::Result<()> {
+        let waiting = Builder::new_current_thread().enable_time().build()?;
         let mut retry = RETRY_FIRST;
         loop {
-            let through = *durable.borrow_and_update();
-            progress.durable.store(through.0, Ordering::Relaxed);
-            let worked = spawn_blocking(move || {
-                let outcome = worker.catch_up(through);
-                if outcome.is_ok() {
-                    worker.tend();
+            let outcome = match panic::catch_unwind(AssertUnwindSafe(|| self.follow())) {
+                Ok(outcome) => outcome,
+                Err(_) => {
+                    tracing::error!("the projector has panicked; history stands still until the next start");
+                    self.worker.progress.failing.store(true, Ordering::Relaxed);
+                    return Ok(());
                 }
-                (worker, outcome)
-            })
-            .await;
-            let Ok((back, outcome)) = worked else {
-                tracing::error!("the projector's thread has panicked; history stands still until the next start");
-                progress.failing.store(true, Ordering::Relaxed);
-                return;
             };
-            worker = back;
-            progress.failing.store(outcome.is_err(), Ordering::Relaxed);
-            telemetry::store::behind(progress.behind());
-            if let Err(failure) = outcome {
-                telemetry::store::failed();
-                tracing::warn!(error = &failure as &dyn Error, "the store does not take history; trying again");
-                tokio::select! {
-                    () = shutdown.cancelled() => return,
-                    () = tokio::time::sleep(retry) => {}
+            let go_on = match outcome {
+                Ok(()) => {
+                    retry = RETRY_FIRST;
+                    waiting.block_on(self.more(shutdown))
                 }
-                retry = (retry * 2).min(RETRY_MAX);
-                continue;
-            }
-            retry = RETRY_FIRST;
-            if shutdown.is_cancelled() && !durable.has_changed().unwrap_or(false) {
-                return;
-            }
-            tokio::select! {
-                () = shutdown.cancelled() => {}
-                changed = durable.changed() => if changed.is_err() { return },
-                () = tokio::time::sleep(TEND_EVERY_AT_REST) => {}
+                Err(failure) => {
+                    telemetry::store::failed();
+                    tracing::warn!(error = &failure as &dyn Error, "the store does not take history; trying again");
+                    let waited = waiting.block_on(pause(retry, shutdown));
+                    retry = (retry * 2).min(RETRY_MAX);
+                    waited
+                }
+            };
+            if !go_on {
+                return Ok(());
             }
         }
+    }
+
+    /// Brings the store up to what is durable now.
+    fn follow(&mut self) -> Result<(), Failure> {
+        let Self { worker, durable } = self;
+        let through = *durable.borrow_and_update();
+        worker.progress.durable.store(through.0, Ordering::Relaxed);
+        let outcome = worker.catch_up(through);
+        if outcome.is_ok() {
+            worker.tend();
+        }
+        worker.progress.failing.store(outcome.is_err(), Ordering::Relaxed);
+        telemetry::store::behind(worker.progress.behind());
+        outcome
+    }
+
+    /// Waits until there is something to do, and a moment more for company; false when nothing will come any more.
+    async fn more(&mut self, shutdown: &CancellationToken) -> bool {
+        let durable = &mut self.durable;
+        if shutdown.is_cancelled() && !durable.has_changed().unwrap_or(false) {
+            return false;
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            changed = durable.changed() => {
+                if changed.is_err() {
+                    return false;
+                }
+                // Whether it came or not, there is a batch to keep.
+                pause(GATHER, shutdown).await;
+            }
+            () = tokio::time::sleep(TEND_EVERY_AT_REST) => {}
+        }
+        true
+    }
+}
+
+/// False when `shutdown` came first.
+async fn pause(duration: Duration, shutdown: &CancellationToken) -> bool {
+    tokio::select! {
+        () = shutdown.cancelled() => false,
+        () = tokio::time::sleep(duration) => true,
     }
 }
 

@@ -40,7 +40,7 @@ fn a_file_that_is_no_database_is_refused_with_its_path() {
 }
 
 /// Runs a projector over these entries until everything is projected, and stops it.
-async fn follow(store: Arc<dyn Store>, journal: Vec<Entry>, mut failures: usize) -> Arc<super::projector::Progress> {
+fn follow(store: Arc<dyn Store>, journal: Vec<Entry>, mut failures: usize) -> Arc<super::projector::Progress> {
     let last = journal.last().map_or(Seq(0), |entry| entry.0);
     let (durable, watching) = watch::channel(Seq(0));
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -58,45 +58,44 @@ async fn follow(store: Arc<dyn Store>, journal: Vec<Entry>, mut failures: usize)
     let progress = projector.progress();
     let shutdown = CancellationToken::new();
     durable.send(last).unwrap();
-    let running = projector.run(shutdown.clone());
-    let stopping = async {
+    std::thread::scope(|threads| {
+        let running = threads.spawn(|| projector.run(&shutdown));
         while progress.behind() > 0 || store.checkpoint(JOURNAL).unwrap() != Some(last) {
-            // The test's clock stands still and jumps to the next timer: nothing waits here.
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            std::thread::sleep(Duration::from_millis(1));
         }
         shutdown.cancel();
-    };
-    tokio::join!(running, stopping);
+        running.join().unwrap().unwrap();
+    });
     assert_eq!(asked.lock().unwrap().first(), Some(&Seq(1)));
     progress
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_projector_catches_up_in_batches() {
+#[test]
+fn the_projector_catches_up_in_batches() {
     let folder = tempfile::tempdir().unwrap();
     let store = sqlite(&folder);
     let journal = (1..=9_000).map(|seq| conformance::entry(seq, Event::Started, Vec::new())).collect();
-    let progress = follow(store.clone(), journal, 0).await;
+    let progress = follow(store.clone(), journal, 0);
     assert_eq!((progress.behind(), progress.set_aside(), progress.failing()), (0, 0, false));
     assert_eq!(store.events(&PageAsked::first(1)).unwrap().rows[0].seq, Seq(9_000));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_journal_that_cannot_be_read_is_tried_again() {
+#[test]
+fn a_journal_that_cannot_be_read_is_tried_again() {
     let folder = tempfile::tempdir().unwrap();
     let store = sqlite(&folder);
     let journal = vec![conformance::entry(1, Event::Started, Vec::new())];
-    let progress = follow(store, journal, 3).await;
+    let progress = follow(store, journal, 3);
     assert!(!progress.failing());
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_never_fits_is_set_aside_and_the_rest_goes_on() {
+#[test]
+fn what_never_fits_is_set_aside_and_the_rest_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let store = sqlite(&folder);
     let journal =
         (1..=100).map(|seq| conformance::quarantined(seq, if seq % 40 == 0 { u64::MAX } else { seq })).collect();
-    let progress = follow(store.clone(), journal, 0).await;
+    let progress = follow(store.clone(), journal, 0);
     assert_eq!(progress.set_aside(), 2);
     let aside = store.set_asides(&PageAsked::first(9)).unwrap().rows;
     assert_eq!(aside.iter().map(|row| row.seq.0).collect::<Vec<_>>(), [80, 40]);
@@ -174,12 +173,12 @@ impl Store for Flaky {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_store_that_is_away_makes_the_projector_wait_and_sets_nothing_aside() {
+#[test]
+fn a_store_that_is_away_makes_the_projector_wait_and_sets_nothing_aside() {
     let folder = tempfile::tempdir().unwrap();
     let inner = sqlite(&folder);
     let store = Arc::new(Flaky { inner: Arc::clone(&inner), failures: Mutex::new(2) });
-    let progress = follow(store, vec![conformance::quarantined(1, 1)], 0).await;
+    let progress = follow(store, vec![conformance::quarantined(1, 1)], 0);
     assert_eq!(progress.set_aside(), 0);
     assert_eq!(inner.quarantine(&PageAsked::first(9)).unwrap().rows.len(), 1);
 }

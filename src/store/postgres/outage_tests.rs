@@ -63,10 +63,7 @@ impl Following {
         let projector = Projector::new(store.clone(), JOURNAL, ports);
         let (progress, shutdown) = (projector.progress(), CancellationToken::new());
         let token = shutdown.clone();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(projector.run(token));
-        });
+        let thread = std::thread::spawn(move || projector.run(&token).unwrap());
         Self { journal, store, progress, durable, shutdown, thread }
     }
 

@@ -13,7 +13,8 @@ use crate::store::rows::{AlarmChange, Head, ObservationRow, Projected, Quarantin
 use crate::store::rows::{number, quality};
 use crate::store::tables::{TABLES, Table};
 use rusqlite::types::ToSql;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
+use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
 type Written = Result<(), StoreError>;
@@ -30,25 +31,49 @@ struct Key {
 pub(super) fn project(transaction: &Transaction<'_>, journal: JournalId, entries: &[Projected]) -> Written {
     let (journal, checkpoint) = journal_number(transaction, journal)?;
     let mut through = checkpoint;
-    let mut hours = Hours::default();
+    let mut batch = Batch::new(transaction)?;
     for entry in entries {
         let seq = number("seq", entry.seq.0)?;
         if seq <= through {
             continue;
         }
         let at = entry.at.as_micros();
-        run(
-            transaction,
-            "INSERT INTO event_log (journal, seq, at, kind, verdict) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
-            params![journal, seq, at, entry.kind, entry.verdict.as_str()],
-        )?;
+        batch.log_event.execute(params![journal, seq, at, entry.kind, entry.verdict.as_str()])?;
         for (n, row) in (0_i64..).zip(&entry.rows) {
-            keep(transaction, Key { journal, seq, n, at }, row, &mut hours)?;
+            keep(transaction, Key { journal, seq, n, at }, row, &mut batch)?;
         }
         through = seq;
     }
-    roll_up(transaction, hours)?;
+    roll_up(transaction, batch.hours)?;
     move_checkpoint(transaction, journal, through)
+}
+
+/// What the rows of one batch share: the statements that nearly every entry needs, where devices stand, and the sums.
+struct Batch<'t> {
+    log_event: CachedStatement<'t>,
+    keep_observation: CachedStatement<'t>,
+    asset_of: CachedStatement<'t>,
+    assets: FxHashMap<DeviceId, Option<Box<str>>>,
+    hours: Hours,
+}
+
+impl<'t> Batch<'t> {
+    fn new(transaction: &'t Transaction<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            log_event: transaction.prepare_cached(
+                "INSERT INTO event_log (journal, seq, at, kind, verdict) VALUES (?1, ?2, ?3, ?4, ?5) \
+                 ON CONFLICT DO NOTHING",
+            )?,
+            keep_observation: transaction.prepare_cached(
+                "INSERT INTO observation (journal, seq, n, device, asset, property, observed_at, received_at, quality, \
+                 unit, value_number, value_boolean, value_text, person, sealed, exercise) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT DO NOTHING",
+            )?,
+            asset_of: transaction.prepare_cached("SELECT asset FROM device WHERE device = ?1")?,
+            assets: FxHashMap::default(),
+            hours: Hours::default(),
+        })
+    }
 }
 
 pub(super) fn set_aside(
@@ -129,9 +154,12 @@ fn move_checkpoint(transaction: &Transaction<'_>, journal: i64, through: i64) ->
     run(transaction, "UPDATE journal SET projected_through = ?2 WHERE number = ?1", params![journal, through])
 }
 
-fn keep(transaction: &Transaction<'_>, key: Key, row: &Row, hours: &mut Hours) -> Written {
+fn keep(transaction: &Transaction<'_>, key: Key, row: &Row, batch: &mut Batch<'_>) -> Written {
+    if let Row::DevicePlaced { device, .. } | Row::DeviceRemoved { device } = row {
+        batch.assets.remove(device);
+    }
     match row {
-        Row::Observation(observation) => keep_observation(transaction, key, observation, hours),
+        Row::Observation(observation) => keep_observation(key, observation, batch),
         Row::DevicePlaced { device, asset } => run(
             transaction,
             "INSERT INTO device (device, asset) VALUES (?1, ?2) \
@@ -209,12 +237,13 @@ fn keep_quarantined(transaction: &Transaction<'_>, key: Key, row: &QuarantinedRo
     )
 }
 
-fn keep_observation(transaction: &Transaction<'_>, key: Key, row: &ObservationRow, hours: &mut Hours) -> Written {
-    let asset: Option<String> = transaction
-        .prepare_cached("SELECT asset FROM device WHERE device = ?1")?
-        .query_row([row.device.as_str()], |row| row.get(0))
-        .optional()?;
-    hours.add(asset.as_deref(), row);
+fn keep_observation(key: Key, row: &ObservationRow, batch: &mut Batch<'_>) -> Written {
+    if !batch.assets.contains_key(&row.device) {
+        let asset = batch.asset_of.query_row([row.device.as_str()], |row| row.get(0)).optional()?;
+        batch.assets.insert(row.device.clone(), asset);
+    }
+    let asset = batch.assets.get(&row.device).and_then(Option::as_deref);
+    batch.hours.add(asset, row);
     let (mut as_number, mut as_boolean, mut as_text) = (None, None, None);
     match &row.value {
         Some(Value::Number(value)) => as_number = Some(value.get()),
@@ -222,30 +251,25 @@ fn keep_observation(transaction: &Transaction<'_>, key: Key, row: &ObservationRo
         Some(Value::Text(value)) => as_text = Some(value.as_str()),
         None => {}
     }
-    run(
-        transaction,
-        "INSERT INTO observation (journal, seq, n, device, asset, property, observed_at, received_at, quality, unit, \
-         value_number, value_boolean, value_text, person, sealed, exercise) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT DO NOTHING",
-        params![
-            key.journal,
-            key.seq,
-            key.n,
-            row.device.as_str(),
-            asset,
-            row.property.as_str(),
-            row.observed_at.as_micros(),
-            row.received_at.as_micros(),
-            quality(row.quality),
-            row.unit.as_str(),
-            as_number,
-            as_boolean,
-            as_text,
-            row.person.as_ref().map(PersonId::as_str),
-            row.sealed,
-            row.exercise
-        ],
-    )
+    batch.keep_observation.execute(params![
+        key.journal,
+        key.seq,
+        key.n,
+        row.device.as_str(),
+        asset,
+        row.property.as_str(),
+        row.observed_at.as_micros(),
+        row.received_at.as_micros(),
+        quality(row.quality),
+        row.unit.as_str(),
+        as_number,
+        as_boolean,
+        as_text,
+        row.person.as_ref().map(PersonId::as_str),
+        row.sealed,
+        row.exercise
+    ])?;
+    Ok(())
 }
 
 /// The latest life of this number: after a restore the engine goes on counting under another journal id.
