@@ -6,20 +6,18 @@
 //! these are two facts: a help button pressed six times is six presses.
 //!
 //! The last of these is a guess, and a wrong one costs a press. A sender that lost its acknowledgement tries again
-//! within minutes, so the guess is made for [`REPEAT_WINDOW`] and then no more: one press too many is better than
+//! within minutes, so the guess is made for some minutes (`passages`) and then no more: one press too many is better than
 //! one too few.
 
+use super::passages::{Passage, Passages};
 use super::state::{Draft, Limits};
-use crate::domain::ids::{ClientId, ContentHash, DeviceId, Seq};
+use crate::domain::ids::{ClientId, DeviceId, Seq};
 use crate::domain::observation::Identity;
-use crate::domain::time::{Span, Timestamp};
+use crate::domain::time::Timestamp;
 use crate::domain::uplink::Ingress;
 use rustc_hash::{FxHashMap, FxHasher};
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
-
-/// How long after its acknowledgement was lost a message is expected again without a mark of its own.
-const REPEAT_WINDOW: Span = Span::from_mins(15);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Recognition {
@@ -30,22 +28,9 @@ pub(super) enum Recognition {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Identities {
     pub(super) devices: FxHashMap<DeviceId, VecDeque<(u64, Seq)>>,
-    pub(super) clients: FxHashMap<ClientId, VecDeque<Passage>>,
+    pub(super) clients: FxHashMap<ClientId, Passages>,
     /// Acknowledgements up to here have left the house.
     pub(super) released: Seq,
-}
-
-/// One message without an own identity, as it passed through one login.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Passage {
-    pub seq: Seq,
-    /// Its newest repetition, or itself: whose acknowledgement is the one that counts. 0 once that is settled.
-    pub last: Seq,
-    pub connection: u64,
-    pub packet: u16,
-    pub content: ContentHash,
-    /// Since when it is known that its acknowledgement did not leave: the connection or the process was gone.
-    pub unacknowledged_since: Option<Timestamp>,
 }
 
 impl Identities {
@@ -75,11 +60,10 @@ impl Identities {
         let memory = self.clients.get(&ingress.client);
         // Without DUP nobody repeats over the same connection, and its oldest passage tells whether there was another.
         let may_repeat = ingress.duplicate_flag
-            || memory.and_then(VecDeque::front).is_some_and(|oldest| oldest.connection != ingress.connection);
-        if let Some(passage) = memory
-            .filter(|_| may_repeat)
-            .and_then(|memory| memory.iter().rev().find(|passage| passage.content == ingress.content))
-        {
+            || memory.and_then(Passages::oldest).is_some_and(|oldest| oldest.connection != ingress.connection);
+        let same =
+            |memory: &Passages| memory.newest(ingress.content, |_| true).and_then(|place| memory.get(place)).copied();
+        if let Some(passage) = memory.filter(|_| may_repeat).and_then(same) {
             return Recognition::Repeat(passage.seq);
         }
         let recognised = self.by_device(limits, device, name, seq);
@@ -95,17 +79,14 @@ impl Identities {
         if undelivered.is_empty() {
             return;
         }
-        for passage in self.clients.values_mut().flatten().filter(|passage| undelivered.contains(&passage.last)) {
-            passage.unacknowledged_since.get_or_insert(now);
-        }
+        let lost = |passage: &Passage| undelivered.contains(&passage.last) && passage.unacknowledged_since.is_none();
+        self.clients.values_mut().for_each(|memory| memory.lose(now, lost));
     }
 
     /// The process that should have acknowledged these is gone: whatever later ones acknowledge, not these.
     pub fn restart(&mut self, now: Timestamp) {
         let released = self.released;
-        for passage in self.clients.values_mut().flatten().filter(|passage| passage.last > released) {
-            passage.unacknowledged_since = Some(now);
-        }
+        self.clients.values_mut().for_each(|memory| memory.lose(now, |passage| passage.last > released));
     }
 
     pub fn forget_device(&mut self, device: &DeviceId) {
@@ -130,55 +111,31 @@ impl Identities {
         let Draft { now, seq, .. } = *draft;
         let released = self.released;
         let memory = self.clients.entry(ingress.client.clone()).or_default();
-        let same = |passage: &Passage| passage.content == ingress.content;
         let marked = |passage: &Passage| ingress.duplicate_flag && passage.packet == packet;
-        let unacknowledged = |passage: &Passage| passage.may_be_repeated(now, released);
         let elsewhere = |passage: &Passage| passage.connection != ingress.connection;
+        let unacknowledged = |passage: &Passage| elsewhere(passage) && passage.may_be_repeated(now, released);
         // What MQTT names by its packet id comes first: a guess by content would take the place of another press.
         // Senders repeat in order, so the oldest is guessed first.
-        let repeat = memory.iter().rposition(|passage| same(passage) && marked(passage)).or_else(|| {
-            memory.iter().position(|passage| same(passage) && unacknowledged(passage) && elsewhere(passage))
-        });
-        if let Some(passage) = repeat.and_then(|index| memory.get_mut(index)) {
+        let repeat = memory
+            .newest(ingress.content, marked)
+            .or_else(|| memory.oldest_like(ingress.content, unacknowledged))
             // The next one over this connection that looks the same is another press, and this one's sender knows it
             // by the packet id it has here.
-            passage.connection = ingress.connection;
-            passage.packet = packet;
-            passage.last = seq;
-            passage.unacknowledged_since = None;
-            return Recognition::Repeat(passage.seq);
+            .and_then(|place| memory.repeat(place, ingress.connection, packet, seq));
+        if let Some(of) = repeat {
+            return Recognition::Repeat(of);
         }
-        // Senders repeat before they go on: what came over an earlier connection and was not repeated by now never will.
-        for passage in memory.iter_mut().filter(|passage| elsewhere(passage)) {
-            passage.settle();
-        }
+        // Senders repeat before they go on.
+        memory.settle_all_but(ingress.connection);
         self.remember(limits, ingress, packet, seq);
         Recognition::First
     }
 
     fn remember(&mut self, limits: &Limits, ingress: &Ingress, packet: u16, seq: Seq) {
         let memory = self.clients.entry(ingress.client.clone()).or_default();
-        if memory.len() >= limits.redeliveries_per_client {
-            memory.pop_front();
-        }
         let Ingress { connection, content, .. } = *ingress;
-        memory.push_back(Passage { seq, last: seq, connection, packet, content, unacknowledged_since: None });
-    }
-}
-
-impl Passage {
-    /// Its sender has its acknowledgement, or has given it up. Only MQTT's own mark can name it from here on.
-    const fn settle(&mut self) {
-        self.last = Seq(0);
-        self.unacknowledged_since = None;
-    }
-
-    /// Whether its sender may still send it again without a mark, over another connection.
-    fn may_be_repeated(&self, now: Timestamp, released: Seq) -> bool {
-        match self.unacknowledged_since {
-            Some(since) => now <= since + REPEAT_WINDOW,
-            None => self.last > released,
-        }
+        let passage = Passage { seq, last: seq, connection, packet, content, unacknowledged_since: None };
+        memory.push(passage, limits.redeliveries_per_client);
     }
 }
 

@@ -6,8 +6,8 @@
 
 use super::conditions::{Condition, Delay, place_of};
 use super::configure::compiled;
-use super::identity::Passage;
 use super::inventory::{AssetState, DeviceState};
+use super::passages::Passage;
 use super::state::{Engine, Limits};
 use super::tasks::TaskState;
 use crate::domain::alarm::{Alarm, Cause};
@@ -24,7 +24,6 @@ use crate::domain::task::Task;
 use crate::domain::time::Timestamp;
 use crate::estimate::silence::Silence;
 use crate::rules::{HeldCell, Memory, RuleSet, Sample};
-use std::collections::VecDeque;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Image {
@@ -165,8 +164,7 @@ impl Engine {
             engine.deliveries.insert(delivery);
         }
         for (client, passages) in image.passages {
-            let known: VecDeque<_> = passages.iter().map(Passage::from).collect();
-            engine.identities.clients.insert(client, known);
+            engine.identities.clients.insert(client, passages.iter().map(Passage::from).collect());
         }
         engine
     }

@@ -16,6 +16,7 @@ mod identity;
 mod image;
 mod invariants;
 mod inventory;
+mod passages;
 mod register;
 mod state;
 mod tasks;
