@@ -37,6 +37,7 @@ use crate::domain::reason::Verdict;
 use crate::endpoint::EndpointError;
 use crate::engine::Engine;
 use crate::store::Store;
+use crate::telemetry::sequencer::Meters;
 use crate::vault::Vault;
 use crate::{console, dispatch, endpoint, intake, store};
 use anyhow::{Context as _, bail};
@@ -150,6 +151,7 @@ impl Gateway {
         let tending = super::history::tending(&settings.store, &clock);
         let progress = stop.history.project(&store, journal_id, &folder, &sealing, durable_seen, tending)?;
         let batch_max = settings.limits.batch_events_max as usize;
+        let meters = Meters::new();
         let world = World {
             board: Arc::clone(&board),
             dispatch: to_dispatch.clone(),
@@ -158,6 +160,7 @@ impl Gateway {
             ledger: Arc::clone(&ledger),
             tally: Arc::clone(&tally),
             usage: Usage::new(&engine),
+            meters: meters.clone(),
         };
         let sequencer = Sequencer {
             snapshots: Snapshots::new(settings.journal.snapshot_every, clock.now(), engine.seq()),
@@ -167,6 +170,7 @@ impl Gateway {
             inbox: Inbox::new(receiver, batch_max)?,
             outbox: Outbox::new(world, batch_max),
             poison,
+            meters,
         };
         let sequencer = std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || sequencer.run())?;
         let gateway = Self {
@@ -248,6 +252,7 @@ impl Gateway {
             endpoint_wanted: !settings.endpoint.listen.is_empty(),
             out: self.out.clone(),
         };
+        self.stop.console_tasks.spawn(super::metering::upkeep(self.metrics.clone(), self.stop.console.clone()));
         let metered_clock = self.clock.clone();
         let page = super::metering::Page {
             reading: std::sync::Mutex::default(),

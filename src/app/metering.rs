@@ -15,6 +15,10 @@ use crate::{endpoint, intake};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 pub(super) struct Page {
     /// One reading at a time: two that overlap would mix their numbers, and neither would balance.
@@ -83,6 +87,14 @@ pub fn install() -> anyhow::Result<PrometheusHandle> {
     // The console tells it when it changes, which may never be.
     Queue::LiveStreams.length(0);
     Ok(handle)
+}
+
+/// Puts what was measured into its buckets now and then. The page does so too, but nobody may ever ask for it, and
+/// until then every measurement is kept.
+pub(super) async fn upkeep(render: PrometheusHandle, shutdown: CancellationToken) {
+    while shutdown.run_until_cancelled(tokio::time::sleep(UPKEEP_EVERY)).await.is_some() {
+        render.run_upkeep();
+    }
 }
 
 /// What does not change, or seldom: the newest snapshot, and when it was taken.

@@ -18,6 +18,7 @@ use crate::domain::reason::Verdict;
 use crate::domain::time::Timestamp;
 use crate::endpoint;
 use crate::engine::Engine;
+use crate::telemetry::sequencer::Meters;
 use crate::telemetry::trace::{Moment, Trace};
 use crate::telemetry::{self, Stopwatch};
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub struct World {
     pub ledger: Arc<Ledger>,
     pub tally: Arc<Tally>,
     pub usage: Usage,
+    pub meters: Meters,
 }
 
 /// One decision, and what is owed to whoever brought its event.
@@ -127,14 +129,15 @@ impl Outbox {
             if registry_changed {
                 self.world.usage.count_devices(engine);
             }
-            self.world.tally.took(held.iter().filter_map(|held| held.received.map(|since| since.elapsed())));
+            let released = telemetry::stopwatch();
+            self.world.tally.took(held.iter().filter_map(|held| held.received.map(|since| released.since(since))));
             if let Some(seq) = durable {
                 self.world.durable.send_replace(seq);
             }
             let mut acknowledgements = Vec::with_capacity(held.len());
             let mut traces = Vec::with_capacity(held.len());
             for held in held {
-                traces.push(self.answer(held, &mut acknowledgements));
+                traces.push(self.answer(held, released, &mut acknowledgements));
             }
             endpoint::Acknowledge::release_all(&mut acknowledgements);
             for trace in traces {
@@ -190,9 +193,9 @@ impl Outbox {
         }
     }
 
-    fn answer(&mut self, held: Held, acknowledgements: &mut Vec<endpoint::Acknowledge>) -> Trace {
+    fn answer(&mut self, held: Held, released: Stopwatch, acknowledgements: &mut Vec<endpoint::Acknowledge>) -> Trace {
         let Held { event, decision, then, received, trace, .. } = held;
-        telemetry::sequencer::decided(&decision, received.map(|since| since.elapsed()));
+        self.world.meters.decided(&decision, received.map(|received| released.since(received)));
         let seq = decision.seq;
         match then {
             Then::Nothing => {}

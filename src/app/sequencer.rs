@@ -15,6 +15,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::Engine;
 use crate::journal::{Journal, JournalError};
 use crate::telemetry;
+use crate::telemetry::sequencer::Meters;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub struct Sequencer {
@@ -25,6 +26,7 @@ pub struct Sequencer {
     pub outbox: Outbox,
     pub poison: Poison,
     pub snapshots: Snapshots,
+    pub meters: Meters,
 }
 
 /// Why the loop ended.
@@ -78,8 +80,9 @@ impl Sequencer {
         for item in batch {
             match item {
                 Item::Submission(submission) => {
-                    self.fire_deadlines(self.clock.now())?;
-                    self.decide(self.clock.now(), submission)?;
+                    let now = self.clock.now();
+                    self.fire_deadlines(now)?;
+                    self.decide(now, submission)?;
                 }
                 Item::Wake => self.fire_deadlines(self.clock.now())?,
                 Item::Advance { to, done } => {
@@ -145,7 +148,7 @@ impl Sequencer {
             let stopwatch = telemetry::stopwatch();
             let event = self.engine.admit(now, event).into_event();
             let decision = self.step(now, &event);
-            telemetry::sequencer::concluded(stopwatch.elapsed());
+            self.meters.concluded(stopwatch.elapsed());
             (event, decision)
         };
         self.journal.append(now, &event, &decision)?;
@@ -187,7 +190,7 @@ impl Sequencer {
         let (stopwatch, begun) = (telemetry::stopwatch(), telemetry::trace::moment());
         let durable = self.journal.sync()?;
         self.outbox.synced(begun, telemetry::trace::moment());
-        telemetry::sequencer::synced(stopwatch.elapsed(), self.outbox.len());
+        self.meters.synced(stopwatch.elapsed(), self.outbox.len());
         super::faults::maybe_end_before_release(self.outbox.events());
         self.outbox.release(&self.engine, durable);
         self.journal.switch_file_if_due(self.clock.now())?;

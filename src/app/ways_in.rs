@@ -17,6 +17,7 @@ use crate::domain::ids::{ClientId, CrewId};
 use crate::domain::reason::QuarantineReason;
 use crate::domain::uplink::Uplink;
 use crate::endpoint::{self, ClientStatus, Denied, Grant, Login, RefusedMessage, RefusedReason, TopicFilter};
+use crate::telemetry::gateway::Decoding;
 use crate::telemetry::trace::Trace;
 use crate::vault::{ClientRole, Vault};
 use crate::{intake, telemetry};
@@ -40,6 +41,7 @@ pub(super) struct WaysIn {
     pub present: Presence,
     /// A network server speaks for many devices.
     pub gateway_messages_per_s_max: u32,
+    pub decoding: Decoding,
 }
 
 /// Which brokers are connected, for health.
@@ -72,17 +74,18 @@ impl WaysIn {
             links: Links::default(),
             present: Presence::default(),
             gateway_messages_per_s_max: settings.limits.gateway_messages_per_s_max,
+            decoding: Decoding::new(),
         }
     }
 
     pub fn endpoint_ports(&self) -> endpoint::Ports {
-        let (accept, refused, login) = (self.clone(), self.clone(), self.clone());
+        let (accept, refused, login) = (Arc::new(self.clone()), self.clone(), self.clone());
         let (subscribed, delivered, clock) = (self.clone(), self.clone(), self.clock.clone());
         let present = self.present.clone();
         endpoint::Ports {
             login: Arc::new(move |attempt| login.grant(attempt)),
             accept: Arc::new(move |uplink, acknowledge| {
-                let ways = accept.clone();
+                let ways = Arc::clone(&accept);
                 Box::pin(async move { ways.take(&uplink, Then::Endpoint(acknowledge)).await })
             }),
             refused: Arc::new(move |message, acknowledge| {
@@ -101,13 +104,13 @@ impl WaysIn {
     }
 
     pub fn intake_ports(&self, broker: &SmolStr) -> intake::Ports {
-        let (accept, numbers, clock) = (self.clone(), Arc::clone(&self.numbers), self.clock.clone());
+        let (accept, numbers, clock) = (Arc::new(self.clone()), Arc::clone(&self.numbers), self.clock.clone());
         let refused = self.clone();
         let (link, handed_over) = (self.clone(), self.clone());
         let (link_name, handed_name) = (broker.clone(), broker.clone());
         intake::Ports {
             accept: Arc::new(move |uplink, acknowledge| {
-                let ways = accept.clone();
+                let ways = Arc::clone(&accept);
                 Box::pin(async move { ways.take(&uplink, Then::Intake(acknowledge)).await })
             }),
             refused: Arc::new(move |message, acknowledge| {
@@ -175,7 +178,7 @@ impl WaysIn {
         let trace = Trace::arrived(if matches!(then, Then::Intake(_)) { "broker" } else { "endpoint" });
         let (stopwatch, arrived) = (telemetry::stopwatch(), telemetry::trace::moment());
         let event = decode::read(&self.directory.current(), uplink);
-        telemetry::gateway::decoded(stopwatch.elapsed());
+        self.decoding.took(stopwatch.elapsed());
         trace.decoded(arrived);
         self.handle.receive(event, then, trace).await;
     }

@@ -2,6 +2,7 @@
 
 use super::catalogue::OUTCOMES;
 use crate::domain::reason::QuarantineReason;
+use metrics::Histogram;
 use std::time::Duration;
 
 pub const RECEIVED: &str = "rettidig_messages_received_total";
@@ -43,8 +44,24 @@ pub fn ledger(stages: &Stages) {
     metrics::gauge!(LEDGER_BALANCED).set(f64::from(u8::from(stages.balanced)));
 }
 
-/// One message has been read, or found unreadable.
-#[expect(clippy::disallowed_macros, reason = "telemetry is where metric names live")]
-pub fn decoded(took: Duration) {
-    metrics::histogram!(DECODE).record(took.as_secs_f64());
+/// How long it takes to read a message, or to find it unreadable; fetched once.
+#[derive(Clone)]
+pub struct Decoding(Histogram);
+
+impl Decoding {
+    #[expect(clippy::disallowed_macros, reason = "telemetry is where metric names live")]
+    #[must_use]
+    pub fn new() -> Self {
+        Self(metrics::histogram!(DECODE))
+    }
+
+    pub fn took(&self, took: Duration) {
+        self.0.record(took.as_secs_f64());
+    }
+}
+
+impl Default for Decoding {
+    fn default() -> Self {
+        Self::new()
+    }
 }
