@@ -11,7 +11,7 @@ use crate::domain::event::Event;
 use crate::domain::ids::{JournalId, PersonId, Seq};
 use crate::domain::time::Timestamp;
 use crate::engine::{Engine, Limits};
-use crate::journal::{Entry, Journal, Opened, Options, Reader, SealError, Sealing, read_image};
+use crate::journal::{Entry, Journal, JournalError, Opened, Options, Reader, SealError, Sealing, Snapshot, read_image};
 use crate::vault::{self, Vault, VaultError};
 use anyhow::Context as _;
 use std::path::Path;
@@ -92,32 +92,44 @@ pub struct Recovered {
 /// When the snapshot or a record cannot be read.
 pub fn recover(folder: &Path, sealing: &Sealing, opened: Opened) -> anyhow::Result<Recovered> {
     let restored = opened.snapshot.is_some();
-    let mut engine = match opened.snapshot {
+    let last = opened.last.map_or(Seq(0), |(last, _)| last);
+    let (engine, begun) = follow(opened.snapshot, last, || Reader::open(folder, sealing.clone()))?;
+    let (applied, snapshot) = (engine.seq().0 - begun.0.0, restored.then_some(begun));
+    for broken in engine.broken_invariants() {
+        tracing::error!(%broken, "the recovered state breaks a promise");
+    }
+    Ok(Recovered { journal: opened.journal, engine, applied, snapshot })
+}
+
+/// The engine after record `through`: the snapshot's, with the records behind it applied; and what the snapshot reached.
+///
+/// # Errors
+/// When the snapshot or a record cannot be read, or the journal ends before `through`.
+pub fn follow(
+    snapshot: Option<Snapshot>,
+    through: Seq,
+    journal: impl FnOnce() -> Result<Reader, JournalError>,
+) -> anyhow::Result<(Engine, (Seq, Timestamp))> {
+    let mut engine = match snapshot {
         Some(snapshot) => {
             let image = read_image(snapshot.version, &snapshot.sections).context("read the snapshot")?;
             Engine::restore(Limits::default(), image)
         }
         None => Engine::new(Limits::default()),
     };
-    let snapshot = restored.then(|| (engine.seq(), engine.now()));
-    let mut applied = 0;
-    if opened.last.is_some_and(|(last, _)| last > engine.seq()) {
-        let mut reader = Reader::open(folder, sealing.clone())?;
-        loop {
-            let entries = reader.read(engine.seq().next(), APPLY_AT_ONCE).context("read the journal")?;
-            if entries.is_empty() {
-                break;
-            }
-            applied += entries.len() as u64;
+    let begun = (engine.seq(), engine.now());
+    if through > engine.seq() {
+        let mut reader = journal()?;
+        while through > engine.seq() {
+            let wanted = APPLY_AT_ONCE.min((through.0 - engine.seq().0) as usize);
+            let entries = reader.read(engine.seq().next(), wanted).context("read the journal")?;
+            anyhow::ensure!(!entries.is_empty(), "the journal ends at {}, before {through}", engine.seq());
             for Entry { at, event, decision, .. } in &entries {
                 engine.apply(*at, event, decision);
             }
         }
     }
-    for broken in engine.broken_invariants() {
-        tracing::error!(%broken, "the recovered state breaks a promise");
-    }
-    Ok(Recovered { journal: opened.journal, engine, applied, snapshot })
+    Ok((engine, begun))
 }
 
 /// The journal's way to the keys.

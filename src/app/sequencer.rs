@@ -62,7 +62,7 @@ impl Sequencer {
         if let Err(error) = self.leave_note() {
             return Ended::Journal(error);
         }
-        self.snapshots.take_at_end(&self.engine, &mut self.journal, self.clock.now());
+        self.snapshots.take_at_end(&self.engine, &self.journal, self.clock.now());
         Ended::Drained
     }
 
@@ -94,7 +94,7 @@ impl Sequencer {
             }
         }
         self.sync_and_release()?;
-        self.snapshots.take_if_due(&self.engine, &mut self.journal, self.clock.now());
+        self.snapshots.take_if_due(&self.engine, &self.journal, self.clock.now());
         Ok(next)
     }
 

@@ -1,67 +1,103 @@
 //! When the engine's state is written down, so that the next start is quick.
 //!
-//! Taking the image is the only part that the loop waits for; encoding and writing happen on a thread of their own,
-//! one snapshot at a time. A snapshot that fails is reported and costs nothing but a longer start.
+//! The loop does not wait for it: a thread of its own goes from the newest snapshot through the journal, as the next
+//! start would, and writes down where it arrives. Only at the end of a run, and after that way has failed, is the
+//! state taken from the engine itself. A snapshot that fails is reported and costs nothing but a longer start.
 
+use super::foundation::follow;
+use super::history::step_aside;
 use crate::domain::ids::Seq;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::{Engine, Image};
 use crate::journal::{IMAGE_VERSION, Journal, JournalError, SnapshotWriter, write_image};
 use crate::telemetry;
+use anyhow::Context as _;
+use std::error::Error;
 use std::thread::JoinHandle;
 
 /// No snapshot for fewer events than this: applying them again is quicker.
 const EVENTS_WORTH_A_SNAPSHOT: u64 = 1_000;
+/// So many events need not wait for the usual time: applying them would be what a start takes longest for.
+const EVENTS_MANY: u64 = 100_000;
+/// Between two snapshots, however much happens.
+const EVERY_AT_LEAST: Span = Span::from_mins(1);
 
 pub struct Snapshots {
     every: Span,
     last_at: Timestamp,
     last_seq: Seq,
-    writing: Option<JoinHandle<()>>,
+    /// Ends with whether there is a new snapshot.
+    making: Option<JoinHandle<bool>>,
 }
 
 impl Snapshots {
     #[must_use]
     pub const fn new(every: Span, now: Timestamp, seq: Seq) -> Self {
-        Self { every, last_at: now, last_seq: seq, writing: None }
+        Self { every, last_at: now, last_seq: seq, making: None }
     }
 
-    pub fn take_if_due(&mut self, engine: &Engine, journal: &mut Journal, now: Timestamp) {
-        let due = now.since(self.last_at) >= self.every
-            && engine.seq().0 - self.last_seq.0 >= EVENTS_WORTH_A_SNAPSHOT
-            && self.writing.as_ref().is_none_or(JoinHandle::is_finished);
-        if due {
+    /// Between two batches: everything the engine knows is durable.
+    pub fn take_if_due(&mut self, engine: &Engine, journal: &Journal, now: Timestamp) {
+        let (since, events) = (now.since(self.last_at), engine.seq().0 - self.last_seq.0);
+        let usual = since >= self.every && events >= EVENTS_WORTH_A_SNAPSHOT;
+        let busy = since >= self.every.min(EVERY_AT_LEAST) && events >= EVENTS_MANY;
+        if !(usual || busy) || self.making.as_ref().is_some_and(|making| !making.is_finished()) {
+            return;
+        }
+        let stopwatch = telemetry::stopwatch();
+        if self.wait() {
+            self.make_from_journal(engine, journal, now);
+        } else {
             self.take(engine, journal, now);
         }
+        telemetry::journal::snapshot_taken(stopwatch.elapsed());
     }
 
     /// The last word of a gateway that stops: waits until it is written.
-    pub fn take_at_end(&mut self, engine: &Engine, journal: &mut Journal, now: Timestamp) {
-        self.wait();
-        if engine.seq() > self.last_seq {
+    pub fn take_at_end(&mut self, engine: &Engine, journal: &Journal, now: Timestamp) {
+        let made = self.wait();
+        if engine.seq() > self.last_seq || !made {
             self.take(engine, journal, now);
             self.wait();
         }
     }
 
-    fn take(&mut self, engine: &Engine, journal: &mut Journal, now: Timestamp) {
+    fn make_from_journal(&mut self, engine: &Engine, journal: &Journal, now: Timestamp) {
+        let (writer, through) = (journal.snapshot_writer(), engine.seq());
+        self.start(through, now, move || {
+            step_aside();
+            image_of(&writer, through).and_then(|image| Ok(write(&writer, &image)?))
+        });
+    }
+
+    /// The loop waits while the state is copied.
+    fn take(&mut self, engine: &Engine, journal: &Journal, now: Timestamp) {
+        let (writer, image) = (journal.snapshot_writer(), engine.image());
+        self.start(image.seq, now, move || Ok(write(&writer, &image)?));
+    }
+
+    fn start(&mut self, seq: Seq, now: Timestamp, make: impl FnOnce() -> anyhow::Result<Seq> + Send + 'static) {
         self.last_at = now;
-        self.last_seq = engine.seq();
-        let image = engine.image();
-        let writer = journal.snapshot_writer();
+        self.last_seq = seq;
         let thread = std::thread::Builder::new().name("snapshot".to_owned());
-        match thread.spawn(move || report(write(&writer, &image), now)) {
-            Ok(writing) => self.writing = Some(writing),
+        match thread.spawn(move || report(make(), now)) {
+            Ok(making) => self.making = Some(making),
             Err(error) => tracing::warn!(%error, "no thread for a snapshot; the next start takes longer"),
         }
     }
 
-    fn wait(&mut self) {
-        if let Some(writing) = self.writing.take() {
-            // A panic there has been reported by its thread; the journal is whole without the snapshot.
-            drop(writing.join());
-        }
+    /// Whether there is none that failed.
+    fn wait(&mut self) -> bool {
+        // A panic there has been reported by its thread; the journal is whole without the snapshot.
+        self.making.take().is_none_or(|making| making.join().unwrap_or(false))
     }
+}
+
+/// The state after record `through`, from what is on disk.
+fn image_of(writer: &SnapshotWriter, through: Seq) -> anyhow::Result<Image> {
+    let newest = writer.newest().context("read the newest snapshot")?;
+    let (engine, _) = follow(newest, through, || writer.reader())?;
+    Ok(engine.image())
 }
 
 fn write(writer: &SnapshotWriter, image: &Image) -> Result<Seq, JournalError> {
@@ -71,12 +107,16 @@ fn write(writer: &SnapshotWriter, image: &Image) -> Result<Seq, JournalError> {
     Ok(seq)
 }
 
-fn report(written: Result<Seq, JournalError>, taken_at: Timestamp) {
-    match written {
+fn report(made: anyhow::Result<Seq>, taken_at: Timestamp) -> bool {
+    match &made {
         Ok(seq) => {
-            telemetry::journal::snapshot_is(seq, taken_at);
+            telemetry::journal::snapshot_is(*seq, taken_at);
             tracing::debug!(%seq, "snapshot written");
         }
-        Err(error) => tracing::warn!(%error, "snapshot not written; the next start takes longer"),
+        Err(error) => {
+            let error: &dyn Error = error.as_ref();
+            tracing::warn!(error, "snapshot not written; the next start takes longer");
+        }
     }
+    made.is_ok()
 }

@@ -10,6 +10,7 @@
 use super::error::JournalError;
 use super::fault::{Reach, Step, halve};
 use super::layout::{self, SNAPSHOT};
+use super::reader::Reader;
 use super::seal::Sealing;
 use super::shared::Shared;
 use crate::domain::ids::{JournalId, PersonId, Seq};
@@ -43,7 +44,7 @@ pub struct Section {
     pub bytes: Vec<u8>,
 }
 
-/// Writes snapshots from any thread; cheap to clone and to move.
+/// Writes and reads snapshots from any thread; cheap to clone and to move.
 #[derive(Clone)]
 pub struct SnapshotWriter {
     shared: Arc<Shared>,
@@ -112,6 +113,27 @@ impl SnapshotWriter {
         remove_older(&folder)?;
         telemetry::journal::snapshot_written(bytes, watch.elapsed());
         Ok(())
+    }
+
+    /// The newest snapshot that is whole; a damaged one is put aside.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn newest(&self) -> Result<Option<Snapshot>, JournalError> {
+        let _one = self.shared.one_snapshot();
+        let chosen = choose(&self.shared.folder, self.shared.journal_id, &self.shared.sealing)?;
+        for reason in chosen.unusable {
+            tracing::warn!(%reason, "a snapshot was passed over");
+        }
+        Ok(chosen.snapshot)
+    }
+
+    /// Reads the records behind it, beside the writer.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn reader(&self) -> Result<Reader, JournalError> {
+        Reader::open(&self.shared.folder, self.shared.sealing.clone())
     }
 
     fn write_unfinished(

@@ -271,6 +271,7 @@ pub const CATALOGUE: &[Metric] = &[
     stage("rettidig_journal_commit_seconds", &[], "Time of one commit in the journal."),
     stage("rettidig_journal_sync_seconds", &[], "Time the loop waited until a batch was durable."),
     stage("rettidig_journal_checkpoint_seconds", &[], "Time to move written pages into the journal file."),
+    stage("rettidig_journal_snapshot_pause_seconds", &[], "Time the loop stood still to take a snapshot."),
     stage("rettidig_journal_snapshot_seconds", &[], "Time to write a snapshot."),
     stage("rettidig_board_publish_seconds", &[], "Time to publish one view of the present."),
     stage("rettidig_store_batch_seconds", &[], "Time to keep one batch of history."),

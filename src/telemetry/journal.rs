@@ -28,6 +28,11 @@ pub fn pruned(files: usize) {
     counter!("rettidig_journal_pruned_files_total").increment(files as u64);
 }
 
+/// A snapshot has been set off; the loop goes on.
+pub fn snapshot_taken(paused: Duration) {
+    histogram!("rettidig_journal_snapshot_pause_seconds").record(paused);
+}
+
 pub fn snapshot_written(bytes: u64, took: Duration) {
     histogram!("rettidig_journal_snapshot_seconds").record(took);
     histogram!("rettidig_journal_snapshot_bytes").record(bytes as f64);
