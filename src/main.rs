@@ -6,6 +6,10 @@ use rettidig::app::commands::{self, Outcome};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+/// A message's memory is taken by the thread that reads it and given back by the one that acknowledges it.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Just-in-time welfare event gateway: sensor events in, the right crew in good time, proof that it helped.
 #[derive(Parser)]
 #[command(name = "rettidig", version, max_term_width = 100, after_help = commands::EXIT_CODES)]
