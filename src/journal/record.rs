@@ -11,15 +11,14 @@ use crate::domain::decision::Decision;
 use crate::domain::event::Event;
 use crate::domain::ids::{PersonId, Seq};
 
-/// Encodes into `record`, which is cleared first. `scratch` is a buffer to be used again.
+/// Encodes behind what stands in `records`. `scratch` is a buffer to be used again.
 pub(super) fn encode(
     sealing: &Sealing,
     event: &Event,
     decision: &Decision,
     scratch: &mut Vec<u8>,
-    record: &mut Vec<u8>,
+    records: &mut Vec<u8>,
 ) -> Result<(), RecordError> {
-    record.clear();
     let sealed;
     let body = match subject_of_values(event, decision) {
         None => Body::Clear(event.into()),
@@ -30,7 +29,7 @@ pub(super) fn encode(
             Body::Sealed(&sealed)
         }
     };
-    write(&Record::new(body, decision), record)
+    write(&Record::new(body, decision), records)
 }
 
 /// The event and decision of a record; the event is [`Event::Erased`] when the key of its subject is erased.

@@ -3,7 +3,7 @@
 //! One connection, one thread. A failed append or sync ends the journal: nothing is retried, because after a failed
 //! sync nobody knows what is durable. The process starts again and recovers instead.
 
-use super::chain;
+use super::chain::{self, Chain};
 use super::error::JournalError;
 use super::fault::Step;
 use super::file::{self, End, Header};
@@ -27,6 +27,8 @@ use std::time::Duration;
 
 /// Finished files whose write-ahead log nobody has folded in; beyond this the writer does it itself.
 const RETIRED_MAX: usize = 4;
+/// A batch of long records does not hold on to its memory.
+const RECORDS_KEPT_BYTES: usize = 4 << 20;
 
 pub struct Journal {
     shared: Arc<Shared>,
@@ -36,7 +38,6 @@ pub struct Journal {
     batch: Batch,
     limits: FileLimits,
     scratch: Vec<u8>,
-    record: Vec<u8>,
 }
 
 /// The file that is written.
@@ -48,12 +49,22 @@ pub(super) struct Current {
     pub first_at: Option<Timestamp>,
 }
 
-/// What was appended since the last sync.
+/// What was appended since the last sync: in memory until then, so that SQLite is handed a batch at once.
 #[derive(Default)]
 struct Batch {
-    records: u64,
-    bytes: u64,
+    rows: Vec<Row>,
+    /// The records of all rows, one after the other.
+    records: Vec<u8>,
     appending: Duration,
+}
+
+struct Row {
+    seq: Seq,
+    at: Timestamp,
+    /// Where its record ends in [`Batch::records`].
+    end: usize,
+    checksum: u32,
+    chain: Chain,
 }
 
 impl Journal {
@@ -71,15 +82,7 @@ impl Journal {
     }
 
     pub(super) fn new(shared: Shared, file: Current, end: End, limits: FileLimits) -> Self {
-        Self {
-            shared: Arc::new(shared),
-            file,
-            end,
-            batch: Batch::default(),
-            limits,
-            scratch: Vec::new(),
-            record: Vec::new(),
-        }
+        Self { shared: Arc::new(shared), file, end, batch: Batch::default(), limits, scratch: Vec::new() }
     }
 
     pub fn id(&self) -> JournalId {
@@ -109,30 +112,16 @@ impl Journal {
             return Err(JournalError::OutOfOrder { expected: seq, found: decision.seq });
         }
         let reach = self.shared.gate.enter(Step::Append)?;
-        record::encode(&self.shared.sealing, event, decision, &mut self.scratch, &mut self.record)
+        let begin = self.batch.records.len();
+        record::encode(&self.shared.sealing, event, decision, &mut self.scratch, &mut self.batch.records)
             .map_err(|source| JournalError::Unwritable { seq, source })?;
-        let chain = chain::link(&self.end.chain, seq, at, &self.record);
-        let connection = &self.file.connection;
-        let insert = || {
-            if self.batch.records == 0 {
-                connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-            }
-            connection
-                .prepare_cached("INSERT INTO entry (seq, at, record, crc32c, chain) VALUES (?, ?, ?, ?, ?)")?
-                .execute((
-                    seq.0.cast_signed(),
-                    at.as_micros(),
-                    &*self.record,
-                    chain::checksum(&self.record),
-                    &chain[..],
-                ))
-        };
-        insert().map_err(JournalError::sqlite("append to", &self.file.path))?;
+        let record = &self.batch.records[begin..];
+        let chain = chain::link(&self.end.chain, seq, at, record);
+        let checksum = chain::checksum(record);
+        self.batch.rows.push(Row { seq, at, end: self.batch.records.len(), checksum, chain });
         self.shared.gate.leave(Step::Append, reach)?;
         self.end = End { seq, at, chain };
         self.file.first_at.get_or_insert(at);
-        self.batch.records += 1;
-        self.batch.bytes += self.record.len() as u64;
         Ok(())
     }
 
@@ -142,17 +131,42 @@ impl Journal {
     /// The journal is dead and nothing of the batch may be released: whether it is durable, only opening again tells.
     pub fn sync(&mut self) -> Result<Option<Seq>, JournalError> {
         self.shared.gate.alive()?;
-        if self.batch.records == 0 {
+        if self.batch.rows.is_empty() {
             return Ok(None);
         }
         let watch = stopwatch();
+        let written = self.write();
+        self.or_die(written)?;
+        self.batch.appending += watch.elapsed();
+        let watch = stopwatch();
         let committed = self.commit();
         self.or_die(committed)?;
-        let batch = mem::take(&mut self.batch);
-        self.file.bytes += batch.bytes;
         self.shared.set_durable(self.end.seq);
-        telemetry::journal::synced(batch.records, batch.bytes, batch.appending, watch.elapsed());
+        let Batch { rows, records, appending } = &mut self.batch;
+        self.file.bytes += records.len() as u64;
+        telemetry::journal::synced(rows.len() as u64, records.len() as u64, mem::take(appending), watch.elapsed());
+        rows.clear();
+        records.clear();
+        records.shrink_to(RECORDS_KEPT_BYTES);
         Ok(Some(self.end.seq))
+    }
+
+    fn write(&self) -> Result<(), JournalError> {
+        let Batch { rows, records, .. } = &self.batch;
+        let insert = || {
+            let connection = &self.file.connection;
+            connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+            let mut insert = connection
+                .prepare_cached("INSERT INTO entry (seq, at, record, crc32c, chain) VALUES (?, ?, ?, ?, ?)")?;
+            let mut begin = 0;
+            for row in rows {
+                let record = &records[begin..row.end];
+                begin = row.end;
+                insert.execute((row.seq.0.cast_signed(), row.at.as_micros(), record, row.checksum, &row.chain[..]))?;
+            }
+            Ok(())
+        };
+        insert().map_err(JournalError::sqlite("append to", &self.file.path))
     }
 
     fn commit(&self) -> Result<(), JournalError> {
@@ -174,7 +188,7 @@ impl Journal {
         self.shared.gate.alive()?;
         let Some(first_at) = self.file.first_at else { return Ok(false) };
         let due = self.file.bytes >= self.limits.bytes_max || now.since(first_at) >= self.limits.age_max;
-        if !due || self.batch.records > 0 {
+        if !due || !self.batch.rows.is_empty() {
             return Ok(false);
         }
         let switched = self.switch_file();
@@ -228,12 +242,6 @@ impl Journal {
     /// The log stays and is read at the next start.
     pub fn close(self) -> Result<(), JournalError> {
         self.shared.gate.alive()?;
-        if self.batch.records > 0 {
-            self.file
-                .connection
-                .execute_batch("ROLLBACK")
-                .map_err(JournalError::sqlite("drop unsynced records of", &self.file.path))?;
-        }
         let maintenance = self.maintenance();
         let finished = Retired { path: self.file.path, connection: self.file.connection };
         self.shared.files().retired.push(finished);
