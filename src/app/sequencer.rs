@@ -194,6 +194,7 @@ impl Sequencer {
         super::faults::maybe_end_before_release(self.outbox.events());
         self.outbox.release(&self.engine, durable);
         self.journal.switch_file_if_due(self.clock.now())?;
+        self.journal.fold_in_if_ready()?;
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use super::seal::Sealing;
 use crate::domain::ids::{JournalId, Seq};
 use rusqlite::Connection;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(super) struct Shared {
@@ -16,6 +16,8 @@ pub(super) struct Shared {
     pub sealing: Sealing,
     pub gate: Gate,
     durable: AtomicU64,
+    /// The write-ahead log is long and nearly folded in: the writer may finish it and start over.
+    log_ready: AtomicBool,
     files: Mutex<Files>,
     snapshots: Mutex<()>,
 }
@@ -40,6 +42,7 @@ impl Shared {
             sealing: base.sealing,
             gate: base.gate,
             durable: AtomicU64::new(durable.0),
+            log_ready: AtomicBool::new(false),
             files: Mutex::new(Files { current, retired }),
             snapshots: Mutex::new(()),
         }
@@ -52,6 +55,16 @@ impl Shared {
 
     pub fn set_durable(&self, seq: Seq) {
         self.durable.store(seq.0, Ordering::Release);
+    }
+
+    /// Tells the writer that little is left to fold in.
+    pub fn tell_log_ready(&self) {
+        self.log_ready.store(true, Ordering::Release);
+    }
+
+    /// Whether it was told since the last time it asked.
+    pub fn take_log_ready(&self) -> bool {
+        self.log_ready.load(Ordering::Relaxed) && self.log_ready.swap(false, Ordering::AcqRel)
     }
 
     /// A panic while it was held leaves a list of files that is still true.

@@ -7,7 +7,7 @@ use super::chain::{self, Chain};
 use super::error::JournalError;
 use super::fault::Step;
 use super::file::{self, End, Header};
-use super::maintenance::Maintenance;
+use super::maintenance::{self, Maintenance};
 use super::open::{self, Opened};
 use super::options::{FileLimits, Options};
 use super::record;
@@ -213,6 +213,23 @@ impl Journal {
             self.maintenance().fold_in_retired()?;
         }
         Ok(())
+    }
+
+    /// Folds in what is left of a long write-ahead log, when the maintenance has left little: the log then starts over.
+    /// Between two batches, and after everybody has been told about the last one. Returns whether it did.
+    ///
+    /// # Errors
+    /// After any error the journal is dead.
+    pub fn fold_in_if_ready(&mut self) -> Result<bool, JournalError> {
+        self.shared.gate.alive()?;
+        if !self.batch.rows.is_empty() || !self.shared.take_log_ready() {
+            return Ok(false);
+        }
+        let watch = stopwatch();
+        let folded = maintenance::pass(&self.file.connection, &self.file.path);
+        let folded = self.or_die(folded)?;
+        telemetry::journal::checkpointed(folded.moved_pages, watch.elapsed());
+        Ok(true)
     }
 
     /// Writes a snapshot here and now. It delays the next append; [`Self::snapshot_writer`] does not.

@@ -116,6 +116,33 @@ fn a_checkpoint_moves_the_log_and_close_leaves_none() {
 }
 
 #[test]
+fn a_long_log_starts_over_though_the_writer_never_rests() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = open(options(folder.path())).journal;
+    let mut maintenance = journal.maintenance();
+    let log = folder.path().join("00000000000000000001.journal-wal");
+    let fill_pages = |journal: &mut Journal, pages: u64| (0..pages).for_each(|_| fill(journal, 1));
+    fill_pages(&mut journal, 4_500);
+    // What a batch in flight does: the checkpoint cannot reach the end of the log.
+    let early = rusqlite::Connection::open(folder.path().join("00000000000000000001.journal")).unwrap();
+    early.execute_batch("BEGIN; SELECT count(*) FROM entry;").unwrap();
+    fill(&mut journal, 1);
+    assert!(!journal.fold_in_if_ready().unwrap(), "nobody has said so");
+    let done = maintenance.checkpoint().unwrap();
+    assert!(done.moved_pages < done.log_pages);
+    drop(early);
+    append(&mut journal, 1).unwrap();
+    assert!(!journal.fold_in_if_ready().unwrap(), "never within a batch");
+    journal.sync().unwrap();
+    assert!(journal.fold_in_if_ready().unwrap());
+    let length = fs::metadata(&log).unwrap().len();
+    fill_pages(&mut journal, 3_000);
+    assert_eq!(fs::metadata(&log).unwrap().len(), length, "the log did not start over");
+    drop((journal, maintenance));
+    assert_eq!(verify(folder.path(), |_| {}).unwrap().entries, 7_502);
+}
+
+#[test]
 fn a_file_that_was_full_before_a_restart_is_full_after_it() {
     let folder = tempfile::tempdir().unwrap();
     let large = Options { file_bytes_max: 60_000, ..options(folder.path()) };
