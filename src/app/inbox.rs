@@ -87,21 +87,25 @@ impl Inbox {
         Ok(Self { receiver, runtime, batch_max })
     }
 
-    /// Everything that waits, up to a batch; or one `Wake` when `deadline` comes first, or when a note is owed and
-    /// nothing else happens. None when everybody who could submit is gone.
-    pub fn next_batch(&mut self, clock: &Clock, deadline: Option<Deadline>, owes_note: bool) -> Option<Vec<Item>> {
-        let mut batch = Vec::new();
+    /// Puts everything that waits, up to a batch, into `batch`; or one `Wake` when `deadline` comes first, or when a
+    /// note is owed and nothing else happens. False when everybody who could submit is gone.
+    pub fn next_batch(
+        &mut self,
+        clock: &Clock,
+        deadline: Option<Deadline>,
+        owes_note: bool,
+        batch: &mut Vec<Item>,
+    ) -> bool {
         let patience = patience(clock, deadline, owes_note);
-        let receive = self.receiver.recv_many(&mut batch, self.batch_max);
+        let receive = self.receiver.recv_many(batch, self.batch_max);
         let received = match patience {
             Some(patience) => self.runtime.block_on(async { tokio::time::timeout(patience, receive).await.ok() }),
             None => Some(self.runtime.block_on(receive)),
         };
-        match received {
-            Some(0) => None,
-            Some(_) => Some(batch),
-            None => Some(vec![Item::Wake]),
+        if received.is_none() {
+            batch.push(Item::Wake);
         }
+        received != Some(0)
     }
 }
 

@@ -112,7 +112,7 @@ impl Outbox {
 
     /// Everything held is durable: the world is told.
     pub fn release(&mut self, engine: &Engine, durable: Option<Seq>) {
-        let held = std::mem::take(&mut self.held);
+        let mut held = std::mem::take(&mut self.held);
         if !held.is_empty() {
             let begun = telemetry::trace::moment();
             let counted = || held.iter().filter(|held| held.then.counts()).map(|held| held.decision.verdict);
@@ -136,7 +136,7 @@ impl Outbox {
             }
             let mut acknowledgements = Vec::with_capacity(held.len());
             let mut traces = Vec::with_capacity(held.len());
-            for held in held {
+            for held in held.drain(..) {
                 traces.push(self.answer(held, released, &mut acknowledgements));
             }
             endpoint::Acknowledge::release_all(&mut acknowledgements);
@@ -144,6 +144,8 @@ impl Outbox {
                 trace.released(begun);
             }
         }
+        // The room is kept for the next batch.
+        self.held = held;
         for signal in self.signals.drain(..) {
             // Whoever asked may have gone; nothing depends on it.
             signal.send(()).ok();

@@ -48,12 +48,9 @@ impl Sequencer {
         if let Err(error) = self.begin() {
             return Ended::Journal(error);
         }
-        loop {
-            let Some(batch) = self.inbox.next_batch(&self.clock, self.engine.next_deadline(), self.outbox.owes_note())
-            else {
-                break;
-            };
-            match self.turn(batch) {
+        let mut batch = Vec::new();
+        while self.inbox.next_batch(&self.clock, self.engine.next_deadline(), self.outbox.owes_note(), &mut batch) {
+            match self.turn(batch.drain(..)) {
                 Ok(Next::Turn) => {}
                 Ok(Next::Stop) => break,
                 Err(error) => return Ended::Journal(error),
@@ -74,7 +71,7 @@ impl Sequencer {
     }
 
     /// One turn of the loop.
-    fn turn(&mut self, batch: Vec<Item>) -> Result<Next, JournalError> {
+    fn turn(&mut self, batch: impl Iterator<Item = Item>) -> Result<Next, JournalError> {
         let mut next = Next::Turn;
         self.decide_note()?;
         for item in batch {

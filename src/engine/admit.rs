@@ -7,7 +7,7 @@ use crate::domain::cpr::holds_cpr_number;
 use crate::domain::event::Event;
 use crate::domain::ids::{DeviceId, PropertyName};
 use crate::domain::observation::{Observation, Observed, Value};
-use crate::domain::person::Purpose;
+use crate::domain::person::{Person, Purpose};
 use crate::domain::time::Timestamp;
 
 /// An event that may be journaled, with whatever had to be taken out already gone.
@@ -46,31 +46,31 @@ impl Engine {
     }
 
     fn redact(&self, now: Timestamp, mut observed: Observed) -> Observed {
-        let mut redacted = Vec::new();
+        let person = self.inventory.person_of(&observed.device).map(|id| self.inventory.people.get(id));
+        let redacted = &mut observed.redacted;
         observed.observations.retain(|observation| {
-            let keep = self.may_keep(now, &observed.device, observation);
+            let keep = !holds_cpr(observation)
+                && person.is_none_or(|person| self.has_basis(now, person, &observed.device, &observation.property));
             if !keep {
                 redacted.push(observation.property.clone());
             }
             keep
         });
-        observed.redacted.extend(redacted);
         observed
     }
 
-    fn may_keep(&self, now: Timestamp, device: &DeviceId, observation: &Observation) -> bool {
-        if let Value::Text(text) = &observation.value
-            && holds_cpr_number(text)
-        {
-            return false;
-        }
-        let Some(person) = self.inventory.person_of(device) else { return true };
-        let Some(purpose) = self.purpose_of(device, &observation.property) else { return true };
-        self.inventory.people.get(person).is_some_and(|person| person.allows(purpose, now))
+    /// Whether the person, if registered, may be observed for what the property is measured for.
+    fn has_basis(&self, now: Timestamp, person: Option<&Person>, device: &DeviceId, property: &PropertyName) -> bool {
+        let Some(purpose) = self.purpose_of(device, property) else { return true };
+        person.is_some_and(|person| person.allows(purpose, now))
     }
 
     fn purpose_of(&self, device: &DeviceId, property: &PropertyName) -> Option<Purpose> {
         let sensor_type = &self.inventory.device(device)?.sensor_type;
         self.configuration.as_ref()?.sensor_types.get(sensor_type)?.properties.get(property)?.purpose
     }
+}
+
+fn holds_cpr(observation: &Observation) -> bool {
+    matches!(&observation.value, Value::Text(text) if holds_cpr_number(text))
 }

@@ -42,6 +42,8 @@ pub(super) struct Judged {
 }
 
 struct Finding {
+    /// Its place among the rules of the asset's kind.
+    place: usize,
     rule: Arc<Rule>,
     evaluation: Evaluation,
     /// The message brought the newest of a value it depends on.
@@ -112,15 +114,16 @@ impl Engine {
         self.judge(now, &asset_id, Some(&Fresh { observed, newest, late }))
     }
 
-    /// Evaluates every rule of the asset's kind and notes when waiting alone would change an answer.
+    /// Evaluates every rule of the asset's kind and notes when waiting alone would change an answer. None when nothing
+    /// can follow.
     pub(super) fn judge(&mut self, now: Timestamp, asset_id: &AssetId, fresh: Option<&Fresh>) -> Option<Judged> {
         let state = self.inventory.assets.get(asset_id)?;
         let silent = self.inventory.any_silent(&state.devices);
         let state = self.inventory.assets.get_mut(asset_id)?;
         let inputs = Inputs { samples: &state.samples, attributes: &state.asset.attributes, silent, now };
         let rules = self.rules.for_kind(&state.asset.kind);
-        let mut findings = Vec::with_capacity(rules.len());
-        for (rule, condition) in rules.iter().zip(&mut state.conditions) {
+        let mut findings = Vec::new();
+        for (place, (rule, condition)) in rules.iter().zip(&mut state.conditions).enumerate() {
             let evaluation = if rule.momentary {
                 let values = fresh.and_then(|fresh| fresh.moment(rule, &state.samples));
                 let samples = values.as_deref().unwrap_or(&state.samples);
@@ -139,8 +142,14 @@ impl Engine {
                     self.timers.set(Deadline { at, why });
                 }
             }
-            let renewed = fresh.is_some_and(|fresh| fresh.renews(rule));
-            findings.push(Finding { rule: Arc::clone(rule), evaluation, renewed });
+            // Nearly always nothing holds, nothing did, and nothing follows.
+            if holds(&evaluation) || condition.delay.is_some() || condition.alarm.is_some() {
+                let renewed = fresh.is_some_and(|fresh| fresh.renews(rule));
+                findings.push(Finding { place, rule: Arc::clone(rule), evaluation, renewed });
+            }
+        }
+        if findings.is_empty() {
+            return None;
         }
         Some(Judged {
             asset: asset_id.clone(),
@@ -168,9 +177,11 @@ impl Engine {
     }
 
     fn settle_rule(&mut self, draft: &mut Draft, asset: &AssetId, finding: &Finding, cause: &Cause) {
-        let Finding { rule, evaluation, renewed } = finding;
-        let holds = evaluation.when == Truth::True && evaluation.unless != Truth::True;
-        let Some(condition) = self.condition(&rule.id, asset) else { return };
+        let Finding { place, rule, evaluation, renewed } = finding;
+        let holds = holds(evaluation);
+        let Some(condition) = self.inventory.assets.get(asset).and_then(|state| state.conditions.get(*place)) else {
+            return;
+        };
         let alarm = condition.alarm.and_then(|id| self.alarms.get(&id));
         if let Some(alarm) = alarm.filter(|alarm| alarm.active) {
             let normal = match evaluation.normal_when {
@@ -231,6 +242,10 @@ impl Engine {
             self.timers.set(Deadline { at, why: DeadlineReason::Silent { device: device.clone() } });
         }
     }
+}
+
+fn holds(evaluation: &Evaluation) -> bool {
+    evaluation.when == Truth::True && evaluation.unless != Truth::True
 }
 
 /// When a value was measured, for us: a device whose clock is ahead does not outdate what comes after it.

@@ -68,7 +68,8 @@ impl Identities {
         }
         let recognised = self.by_device(limits, device, name, seq);
         if let (Recognition::First, Some(packet)) = (recognised, ingress.packet) {
-            self.remember(limits, ingress, packet, seq);
+            let memory = self.clients.entry(ingress.client.clone()).or_default();
+            memory.push(passage(ingress, packet, seq), limits.redeliveries_per_client);
         }
         recognised
     }
@@ -127,16 +128,14 @@ impl Identities {
         }
         // Senders repeat before they go on.
         memory.settle_all_but(ingress.connection);
-        self.remember(limits, ingress, packet, seq);
+        memory.push(passage(ingress, packet, seq), limits.redeliveries_per_client);
         Recognition::First
     }
+}
 
-    fn remember(&mut self, limits: &Limits, ingress: &Ingress, packet: u16, seq: Seq) {
-        let memory = self.clients.entry(ingress.client.clone()).or_default();
-        let Ingress { connection, content, .. } = *ingress;
-        let passage = Passage { seq, last: seq, connection, packet, content, unacknowledged_since: None };
-        memory.push(passage, limits.redeliveries_per_client);
-    }
+const fn passage(ingress: &Ingress, packet: u16, seq: Seq) -> Passage {
+    let Ingress { connection, content, .. } = *ingress;
+    Passage { seq, last: seq, connection, packet, content, unacknowledged_since: None }
 }
 
 fn hash(value: &impl Hash) -> u64 {
