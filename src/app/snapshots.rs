@@ -80,7 +80,7 @@ impl Snapshots {
         self.last_at = now;
         self.last_seq = seq;
         let thread = std::thread::Builder::new().name("snapshot".to_owned());
-        match thread.spawn(move || report(make(), now)) {
+        match thread.spawn(move || report(&make(), now)) {
             Ok(making) => self.making = Some(making),
             Err(error) => tracing::warn!(%error, "no thread for a snapshot; the next start takes longer"),
         }
@@ -107,8 +107,8 @@ fn write(writer: &SnapshotWriter, image: &Image) -> Result<Seq, JournalError> {
     Ok(seq)
 }
 
-fn report(made: anyhow::Result<Seq>, taken_at: Timestamp) -> bool {
-    match &made {
+fn report(made: &anyhow::Result<Seq>, taken_at: Timestamp) -> bool {
+    match made {
         Ok(seq) => {
             telemetry::journal::snapshot_is(*seq, taken_at);
             tracing::debug!(%seq, "snapshot written");

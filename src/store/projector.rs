@@ -148,13 +148,10 @@ impl Projector {
         let waiting = Builder::new_current_thread().enable_time().build()?;
         let mut retry = RETRY_FIRST;
         loop {
-            let outcome = match panic::catch_unwind(AssertUnwindSafe(|| self.follow())) {
-                Ok(outcome) => outcome,
-                Err(_) => {
-                    tracing::error!("the projector has panicked; history stands still until the next start");
-                    self.worker.progress.failing.store(true, Ordering::Relaxed);
-                    return Ok(());
-                }
+            let Ok(outcome) = panic::catch_unwind(AssertUnwindSafe(|| self.follow())) else {
+                tracing::error!("the projector has panicked; history stands still until the next start");
+                self.worker.progress.failing.store(true, Ordering::Relaxed);
+                return Ok(());
             };
             let go_on = match outcome {
                 Ok(()) => {

@@ -40,6 +40,7 @@ fn a_file_that_is_no_database_is_refused_with_its_path() {
 }
 
 /// Runs a projector over these entries until everything is projected, and stops it.
+#[expect(clippy::needless_pass_by_value, reason = "each caller has one of another kind to give away")]
 fn follow(store: Arc<dyn Store>, journal: Vec<Entry>, mut failures: usize) -> Arc<super::projector::Progress> {
     let last = journal.last().map_or(Seq(0), |entry| entry.0);
     let (durable, watching) = watch::channel(Seq(0));
