@@ -32,6 +32,7 @@ pub(super) fn holds(fresh: &dyn Fn() -> Box<dyn Store>) {
     pages_join_into_the_whole_list(&*fresh());
     lives_are_told_from_facts(&*fresh());
     an_alarm_goes_on_under_a_restored_journal(&*fresh());
+    two_gateways_keep_their_alarms_apart(&*fresh());
     quarantine_keeps_its_particulars(&*fresh());
     bytes_about_a_person_stay_sealed(&*fresh());
     every_number_and_text_comes_back(&*fresh());
@@ -302,6 +303,21 @@ fn an_alarm_goes_on_under_a_restored_journal(store: &dyn Store) {
     assert_eq!(store.alarms(&PageAsked::first(9)).unwrap().rows[0].closed_at, Some(at(4)));
     let orphan = &store.tasks(&PageAsked::first(9)).unwrap().rows[0];
     assert_eq!((orphan.asset.clone(), orphan.priority), (None, None));
+}
+
+/// Both count from one: what one says of its alarms and tasks is never said of the other's.
+fn two_gateways_keep_their_alarms_apart(store: &dyn Store) {
+    let raise = [entry(1, Event::Started, vec![raised(1), requested(1, 1)])];
+    project(store, &raise);
+    store.project(RESTORED, &projected(&raise)).unwrap();
+    let done = vec![Fact::AlarmClosed { alarm: AlarmId(1) }, Fact::TaskCompleted { task: TaskId(1) }];
+    project(store, &[entry(2, Event::Started, done)]);
+    // Newest first, and at the same moment the journal that was seen later.
+    let closed: Vec<_> = store.alarms(&PageAsked::first(9)).unwrap().rows.iter().map(|row| row.closed_at).collect();
+    assert_eq!(closed, [None, Some(at(2))]);
+    let tasks = store.tasks(&PageAsked::first(9)).unwrap().rows;
+    assert_eq!(tasks.iter().map(|row| row.status.as_str()).collect::<Vec<_>>(), ["requested", "completed"]);
+    assert_eq!((store.checkpoint(JOURNAL).unwrap(), store.checkpoint(RESTORED).unwrap()), (Some(Seq(2)), Some(Seq(1))));
 }
 
 fn quarantine_keeps_its_particulars(store: &dyn Store) {

@@ -1,7 +1,7 @@
 //! Alarms and tasks of one batch: read once, changed in the order of the journal, written once.
 //!
-//! A change belongs to the latest life of its number: after a restore the engine goes on counting under another
-//! journal id. Rows are kept as cells, in the columns of their table behind the number of their journal.
+//! A change belongs to the life of its number in its own journal, else to the latest: after a restore the engine goes on
+//! counting under another journal id, and another gateway may keep its history in the same tables. Rows are kept as cells, in the columns of their table behind the number of their journal.
 
 use super::cells;
 use crate::domain::ids::{AlarmId, DeviceId, Seq, TaskId};
@@ -36,8 +36,12 @@ pub(super) struct Key {
 }
 
 impl Lives {
-    /// Reads the latest life of every alarm and task these entries speak of.
-    pub(super) async fn read(transaction: &Transaction<'_>, entries: &[&Projected]) -> Result<Self, Error> {
+    /// Reads the life that is meant of every alarm and task these entries speak of.
+    pub(super) async fn read(
+        transaction: &Transaction<'_>,
+        journal: i64,
+        entries: &[&Projected],
+    ) -> Result<Self, Error> {
         let (mut alarms, mut tasks) = (BTreeSet::new(), BTreeSet::new());
         for row in entries.iter().flat_map(|entry| &entry.rows) {
             match row {
@@ -50,8 +54,8 @@ impl Lives {
                 | Row::Quarantined(_) => {}
             }
         }
-        let alarms = latest(transaction, &ALARM, "alarm", alarms).await?;
-        Ok(Self { alarms, tasks: latest(transaction, &TASK, "task", tasks).await?, ..Self::default() })
+        let alarms = meant(transaction, journal, &ALARM, alarms).await?;
+        Ok(Self { alarms, tasks: meant(transaction, journal, &TASK, tasks).await?, ..Self::default() })
     }
 
     /// Takes one row on; whether it was about an alarm or a task.
@@ -197,26 +201,30 @@ impl Lives {
     }
 }
 
-async fn latest(
+/// The question for the lives of the numbers in `$1`, for the journal in `$2`; a table's own name is that of its numbers.
+pub(super) fn question(table: &Table) -> String {
+    let (columns, name) = (table.selected(), table.name);
+    format!(
+        "SELECT DISTINCT ON ({name}) journal, {columns} FROM {name} WHERE {name} = ANY($1) \
+         ORDER BY {name}, journal = $2 DESC, journal DESC, seq DESC, n DESC"
+    )
+}
+
+async fn meant(
     transaction: &Transaction<'_>,
+    journal: i64,
     table: &Table,
-    number: &'static str,
     wanted: BTreeSet<i64>,
 ) -> Result<BTreeMap<i64, Life>, Error> {
     if wanted.is_empty() {
         return Ok(BTreeMap::new());
     }
     let wanted: Vec<i64> = wanted.into_iter().collect();
-    let (columns, name) = (table.selected(), table.name);
-    let sql = format!(
-        "SELECT DISTINCT ON ({number}) journal, {columns} FROM {name} WHERE {number} = ANY($1) \
-         ORDER BY {number}, journal DESC, seq DESC, n DESC"
-    );
     let kinds = || [Kind::Integer].into_iter().chain(table.columns.iter().map(|(_, kind)| *kind));
     let mut lives = BTreeMap::new();
-    for row in transaction.query(&sql, &[&wanted]).await? {
+    for row in transaction.query(&question(table), &[&wanted, &journal]).await? {
         let life = cells::read(&row, kinds())?;
-        lives.extend(cell(table, &life, number).integer().map(|number| (number, life)));
+        lives.extend(cell(table, &life, table.name).integer().map(|number| (number, life)));
     }
     Ok(lives)
 }

@@ -1,6 +1,7 @@
 //! A batch of entries in one transaction with its checkpoint: COPY BINARY into temporary tables, then INSERT … SELECT.
 //!
-//! The row of the journal is locked first, so that two programs never project the same entries at once. What has been
+//! The rows of all journals are locked first: two programs never project the same entries at once, and two gateways in
+//! one database never add to the same hour at once. What has been
 //! kept already is skipped by the checkpoint, and by `ON CONFLICT` where a checkpoint would not know.
 
 use super::cells::column_type;
@@ -75,7 +76,7 @@ async fn fill(link: &Link, transaction: &Transaction<'_>, journal: JournalId, en
     }
     let mut batch = Batch {
         devices: placed(transaction, &fresh).await.map_err(fault)?,
-        lives: Lives::read(transaction, &fresh).await.map_err(fault)?,
+        lives: Lives::read(transaction, journal, &fresh).await.map_err(fault)?,
         ..Batch::default()
     };
     for entry in fresh {
@@ -87,8 +88,8 @@ async fn fill(link: &Link, transaction: &Transaction<'_>, journal: JournalId, en
     Ok(())
 }
 
-/// The short number of a journal in this store, given on first sight, and how far it has been projected; locked until
-/// the transaction ends.
+/// The short number of a journal in this store, given on first sight, and how far it has been projected; all of them
+/// locked until the transaction ends.
 async fn journal_number(
     link: &Link,
     transaction: &Transaction<'_>,
@@ -96,9 +97,10 @@ async fn journal_number(
 ) -> Result<(i64, i64), StoreError> {
     let fault = |error| link.fault(&error);
     let id = journal.to_string();
-    let known = "SELECT number, projected_through FROM journal WHERE id = $1 FOR UPDATE";
-    if let Some(row) = transaction.query_opt(known, &[&id]).await.map_err(fault)? {
-        return Ok((row.get(0), row.get(1)));
+    let known = "SELECT id, number, projected_through FROM journal ORDER BY number FOR UPDATE";
+    let rows = transaction.query(known, &[]).await.map_err(fault)?;
+    if let Some(row) = rows.iter().find(|row| row.get::<_, &str>(0) == id) {
+        return Ok((row.get(1), row.get(2)));
     }
     // Somebody else may give the same number at the same moment; then only one of the two is kept.
     let add = "INSERT INTO journal (number, id, projected_through) SELECT COALESCE(max(number), 0) + 1, $1, 0 \

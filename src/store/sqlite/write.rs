@@ -188,13 +188,16 @@ fn keep(transaction: &Transaction<'_>, key: Key, row: &Row, batch: &mut Batch<'_
                 key.at
             ],
         ),
-        Row::Alarm(alarm, change) => change_alarm(transaction, key.at, *alarm, change),
+        Row::Alarm(alarm, change) => change_alarm(transaction, key, *alarm, change),
         Row::TaskRequested { task, alarm, kind, skill } => run(
             transaction,
-            "INSERT INTO task (journal, seq, n, task, alarm, kind, skill, requested_at, status, offers, rejections, \
-             asset, priority, exercise) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'requested', 0, 0, \
-             MAX(asset), MAX(priority), COALESCE(MAX(exercise), FALSE) FROM alarm WHERE alarm = ?5 AND journal = \
-             (SELECT MAX(journal) FROM alarm WHERE alarm = ?5) ON CONFLICT DO NOTHING",
+            &format!(
+                "INSERT INTO task (journal, seq, n, task, alarm, kind, skill, requested_at, status, offers, rejections, \
+                 asset, priority, exercise) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'requested', 0, 0, \
+                 MAX(asset), MAX(priority), COALESCE(MAX(exercise), FALSE) FROM alarm WHERE alarm = ?5 AND journal = \
+                 {} ON CONFLICT DO NOTHING",
+                journal_of("alarm", key.journal, 5)
+            ),
             params![
                 key.journal,
                 key.seq,
@@ -206,7 +209,7 @@ fn keep(transaction: &Transaction<'_>, key: Key, row: &Row, batch: &mut Batch<'_
                 key.at
             ],
         ),
-        Row::Task(task, change) => change_task(transaction, key.at, *task, change),
+        Row::Task(task, change) => change_task(transaction, key, *task, change),
         Row::Quarantined(row) => keep_quarantined(transaction, key, row),
     }
 }
@@ -272,13 +275,18 @@ fn keep_observation(key: Key, row: &ObservationRow, batch: &mut Batch<'_>) -> Wr
     Ok(())
 }
 
-/// The latest life of this number: after a restore the engine goes on counting under another journal id.
-const THIS_ALARM: &str = "WHERE alarm = ?1 AND journal = (SELECT MAX(journal) FROM alarm WHERE alarm = ?1)";
-const THIS_TASK: &str = "WHERE task = ?1 AND journal = (SELECT MAX(journal) FROM task WHERE task = ?1)";
+/// The journal whose life of this number is meant: its own, else the latest before it, since after a restore the engine
+/// goes on counting under another journal id. Another gateway may keep its history in the same tables.
+fn journal_of(table: &str, journal: i64, value: u8) -> String {
+    format!(
+        "(SELECT journal FROM {table} WHERE {table} = ?{value} ORDER BY journal = {journal} DESC, journal DESC LIMIT 1)"
+    )
+}
 
-fn change_alarm(transaction: &Transaction<'_>, at: i64, alarm: AlarmId, change: &AlarmChange) -> Written {
-    let alarm = number("alarm", alarm.0)?;
-    let set = |what: &str| format!("UPDATE alarm SET {what} {THIS_ALARM}");
+fn change_alarm(transaction: &Transaction<'_>, key: Key, alarm: AlarmId, change: &AlarmChange) -> Written {
+    let (alarm, at) = (number("alarm", alarm.0)?, key.at);
+    let of_journal = journal_of("alarm", key.journal, 1);
+    let set = |what: &str| format!("UPDATE alarm SET {what} WHERE alarm = ?1 AND journal = {of_journal}");
     match change {
         AlarmChange::Reactivated { cause } => run(
             transaction,
@@ -299,9 +307,10 @@ fn change_alarm(transaction: &Transaction<'_>, at: i64, alarm: AlarmId, change: 
     }
 }
 
-fn change_task(transaction: &Transaction<'_>, at: i64, task: TaskId, change: &TaskChange) -> Written {
-    let task = number("task", task.0)?;
-    let set = |what: &str| format!("UPDATE task SET {what} {THIS_TASK}");
+fn change_task(transaction: &Transaction<'_>, key: Key, task: TaskId, change: &TaskChange) -> Written {
+    let (task, at) = (number("task", task.0)?, key.at);
+    let of_journal = journal_of("task", key.journal, 1);
+    let set = |what: &str| format!("UPDATE task SET {what} WHERE task = ?1 AND journal = {of_journal}");
     match change {
         TaskChange::Waiting => {
             run(transaction, &set("status = 'requested', stage = 'waiting', crew = NULL"), params![task])
