@@ -481,8 +481,18 @@ fn what_is_old_enough_goes(store: &dyn Store) {
         "roll-ups outlive what they are made of"
     );
     assert_eq!(store.checkpoint(JOURNAL).unwrap(), Some(Seq(8)));
+    // A clock that is nowhere near removes nothing and fails at nothing.
+    for nowhere in [Timestamp::MIN, Timestamp::from_micros(i64::MAX), Timestamp::from_micros(0)] {
+        store.tend(nowhere, &retention).unwrap();
+    }
+    assert_eq!(store.observations(&fill(i64::MIN, i64::MAX), &PageAsked::first(9)).unwrap().rows.len(), 1);
     // What comes late for a month that has gone is kept, and goes with the next look at a later month.
     project(store, &[moved(observed(9, "dev-1", value()), day(-100))]);
+    store.tend(day(32), &retention).unwrap();
+    assert_eq!(store.observations(&fill(i64::MIN, i64::MAX), &PageAsked::first(9)).unwrap().rows.len(), 1);
+    // Filled again, what is old goes again.
+    store.clear().unwrap();
+    project(store, &entries);
     store.tend(day(32), &retention).unwrap();
     assert_eq!(store.observations(&fill(i64::MIN, i64::MAX), &PageAsked::first(9)).unwrap().rows.len(), 1);
 }

@@ -32,7 +32,7 @@ pub use history::{
 };
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use projector::{Entry, Failure, Ports, Progress, Projector, Read, Seal, SealValue, Sealed, Tending, rebuild};
-pub use retention::{Cutoff, Retention};
+pub use retention::{Cutoff, Retention, Tended};
 pub use rows::{AlarmChange, ObservationRow, Projected, Row, TaskChange};
 pub use sqlite::SqliteStore;
 pub use tables::{Cell, Cells, TABLES, Table};
@@ -79,9 +79,9 @@ pub trait Store: Send + Sync {
     /// Roll-ups of the numbers of one property of one asset, oldest first.
     fn rollups(&self, asked: &RollupAsked, page: &PageAsked) -> Result<Page<Rollup>, StoreError>;
 
-    /// Makes room for the months ahead and forgets what is old enough, in small steps that nobody waits for. What could
-    /// not be done is done by the next call.
-    fn tend(&self, now: Timestamp, retention: &Retention) -> Result<(), StoreError>;
+    /// Makes room for the months ahead and forgets what is old enough, in small steps and only so many of them at a
+    /// time: history waits for it. What was left, or could not be done, is done by the next call.
+    fn tend(&self, now: Timestamp, retention: &Retention) -> Result<Tended, StoreError>;
 
     /// How it is, for operators.
     fn state(&self) -> Result<State, StoreError>;

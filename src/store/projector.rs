@@ -5,7 +5,7 @@
 //! Start with [`Projector::run`].
 
 use super::rows::{self, Projected};
-use super::{Retention, Store, StoreError};
+use super::{Retention, Store, StoreError, Tended};
 use crate::domain::decision::Decision;
 use crate::domain::event::Event;
 use crate::domain::ids::{JournalId, PersonId, Seq};
@@ -201,7 +201,7 @@ impl Projector {
                 // Whether it came or not, there is a batch to keep.
                 pause(GATHER, shutdown).await;
             }
-            () = tokio::time::sleep(TEND_EVERY_AT_REST) => {}
+            () = tokio::time::sleep(self.worker.rest()) => {}
         }
         true
     }
@@ -268,10 +268,20 @@ impl Worker {
         if self.tended_at.is_some_and(|last| now.since(last) < TEND_EVERY) {
             return;
         }
-        self.tended_at = Some(now);
-        if let Err(error) = self.store.tend(now, &tending.retention) {
-            tracing::warn!(error = &error as &dyn Error, "old history was not removed; the next time tries again");
-        }
+        self.tended_at = match self.store.tend(now, &tending.retention) {
+            Ok(Tended::All) => Some(now),
+            Ok(Tended::Part) => None,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn Error, "old history was not removed; the next time tries again");
+                Some(now)
+            }
+        };
+    }
+
+    /// Until the next look at what is old enough, when nothing else happens.
+    fn rest(&self) -> Duration {
+        let more_to_tend = self.tending.is_some() && self.tended_at.is_none();
+        if more_to_tend { GATHER } else { TEND_EVERY_AT_REST }
     }
 
     fn rows(&self, (seq, at, event, decision): &Entry) -> Result<Projected, Failure> {

@@ -7,6 +7,11 @@ use crate::domain::time::{Span, Timestamp};
 use jiff::civil::Date;
 use jiff::tz::Offset;
 
+/// Rows that one step of forgetting looks at.
+pub(super) const FORGET_AT_ONCE: usize = 10_000;
+/// Steps at a time; history waits for them.
+pub(super) const FORGET_STEPS_MAX: usize = 20;
+
 /// How long history is kept; what is older goes with its month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
@@ -21,6 +26,14 @@ pub struct Retention {
 pub struct Cutoff {
     pub observed: Timestamp,
     pub summarised: Timestamp,
+}
+
+/// How far looking after the months has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tended {
+    All,
+    /// There is more that is old enough.
+    Part,
 }
 
 /// One calendar month from 2000 to 2099, UTC.

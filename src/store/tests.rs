@@ -156,7 +156,7 @@ impl Store for Flaky {
     fn rollups(&self, asked: &RollupAsked, page: &PageAsked) -> Result<Page<Rollup>, StoreError> {
         self.inner.rollups(asked, page)
     }
-    fn tend(&self, now: Timestamp, retention: &Retention) -> Result<(), StoreError> {
+    fn tend(&self, now: Timestamp, retention: &Retention) -> Result<Tended, StoreError> {
         self.fails()?;
         self.inner.tend(now, retention)
     }

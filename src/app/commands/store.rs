@@ -12,7 +12,9 @@ use crate::app::{Source, stores};
 use crate::config::Settings;
 use crate::domain::ids::Seq;
 use crate::journal::{JournalError, Reader, Verified, verify_end};
-use crate::store::{self, Compared, PostgresOptions, PostgresStore, Scope, SqliteStore, Store, StoreError, compare};
+use crate::store::{
+    self, Compared, PostgresOptions, PostgresStore, Scope, SqliteStore, Store, StoreError, Tended, compare,
+};
 use crate::vault::{self, Vault};
 use anyhow::Context as _;
 use clap::Subcommand;
@@ -170,7 +172,7 @@ fn rebuild(ground: &Ground<'_>, lose_older: bool, json: bool) -> anyhow::Result<
     }
     ground.live.clear()?;
     let set_aside = ground.project(&ground.live, last)?;
-    ground.live.tend(ground.clock.now(), &stores::retention(&ground.settings.store))?;
+    while ground.live.tend(ground.clock.now(), &stores::retention(&ground.settings.store))? == Tended::Part {}
     if json {
         let told = json!({ "version": 1, "rebuilt": true, "first": first.0, "last": last.0, "set_aside": set_aside });
         say(&serde_json::to_string_pretty(&told)?);

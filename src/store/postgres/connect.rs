@@ -1,6 +1,7 @@
 //! Connections: how they are made, what each is told first, and the tables they find.
 
 use super::PostgresOptions;
+use super::forget::Forgetting;
 use crate::store::StoreError;
 use crate::store::migrations::{self, known};
 use crate::store::retention::Month;
@@ -16,6 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::Mutex;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -26,7 +28,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// A machine that is gone is noticed after this, also where nothing is being asked.
 const GONE_AFTER: Duration = Duration::from_secs(30);
 /// Whoever holds it brings the tables up to date; one number for all programs of this kind.
-const MIGRATION_LOCK: i64 = 0x7265_7474_6964_6967;
+pub(super) const MIGRATION_LOCK: i64 = 0x7265_7474_6964_6967;
 
 /// The way to the database, shared by all calls.
 pub(super) struct Link {
@@ -36,7 +38,9 @@ pub(super) struct Link {
     /// The tables are known to be up to date.
     prepared: AtomicBool,
     /// Held by the one call that writes: the months that have a partition.
-    pub months: tokio::sync::Mutex<Option<BTreeSet<Month>>>,
+    pub months: Mutex<Option<BTreeSet<Month>>>,
+    /// How far it is with what is old enough to go.
+    pub forgetting: Mutex<Forgetting>,
 }
 
 /// A connection that is thrown away unless its call has come to a good end.
@@ -71,7 +75,8 @@ impl Link {
             .build()
             .map_err(|error| StoreError::Unusable(error.to_string()))?;
         let prepared = AtomicBool::new(false);
-        Ok(Self { pool, place, schema: options.schema, prepared, months: tokio::sync::Mutex::default() })
+        let (schema, months, forgetting) = (options.schema, Mutex::default(), Mutex::default());
+        Ok(Self { pool, place, schema, prepared, months, forgetting })
     }
 
     pub(super) fn place(&self) -> &str {
@@ -88,6 +93,10 @@ impl Link {
         if error.code().is_some_and(|code| [Code::UNDEFINED_TABLE, Code::INVALID_SCHEMA_NAME].contains(code)) {
             self.prepared.store(false, Ordering::Relaxed);
             return self.away("its tables are not there; a gateway that runs makes them");
+        }
+        // The only check there is: a month has gone since it was looked for.
+        if error.code() == Some(&Code::CHECK_VIOLATION) {
+            return self.away("the month of an observation has no partition; the next attempt makes it");
         }
         StoreError::postgres(&self.place, error)
     }
@@ -107,13 +116,19 @@ impl Link {
     /// Whether the tables are up to date; the database is asked until they are.
     pub(super) async fn ready(&self) -> Result<bool, StoreError> {
         if !self.prepared.load(Ordering::Relaxed) && self.look().await? == known(&migrations::postgres()) {
-            *self.months.lock().await = None;
+            self.begin_anew().await;
             self.prepared.store(true, Ordering::Relaxed);
         }
         Ok(self.prepared.load(Ordering::Relaxed))
     }
 
-    /// Brings the tables up to date; whoever comes second waits for the lock and finds nothing to do.
+    /// The tables may be other ones than before.
+    async fn begin_anew(&self) {
+        *self.months.lock().await = None;
+        *self.forgetting.lock().await = Forgetting::default();
+    }
+
+    /// Brings the tables up to date; whoever comes second waits for the lock a while, and in the end finds nothing to do.
     pub(super) async fn prepare(&self) -> Result<(), StoreError> {
         let mut connection = self.connection().await?;
         self.not_too_old(&connection).await?;
@@ -135,7 +150,7 @@ impl Link {
         }
         // The connection is thrown away, and with it the lock and the settings of this step.
         drop(connection);
-        *self.months.lock().await = None;
+        self.begin_anew().await;
         self.prepared.store(true, Ordering::Relaxed);
         Ok(())
     }

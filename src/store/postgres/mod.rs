@@ -4,10 +4,11 @@
 //! connection whose call broke off is never used again. `synchronous_commit` is off for the writer: what a crash of the
 //! server takes back is taken back with its checkpoint and is projected again from the journal.
 //! `connect` opens connections and tables, `write` keeps batches by COPY, `lives` follows alarms and tasks, `months`
-//! makes and drops partitions, `read` answers.
+//! makes and drops partitions, `forget` removes what is old elsewhere, `read` answers.
 
 mod cells;
 mod connect;
+mod forget;
 mod lives;
 mod months;
 mod read;
@@ -22,7 +23,7 @@ use super::history::{
     AlarmLife, LoggedEvent, ObservationAsked, Page, PageAsked, QuarantineKept, Rollup, RollupAsked, SetAside, State,
     StoredObservation, TaskLife,
 };
-use super::retention::Retention;
+use super::retention::{Retention, Tended};
 use super::rows::Projected;
 use super::tables::{Cell, Cells, Table};
 use super::{Store, StoreError};
@@ -194,7 +195,7 @@ impl Store for PostgresStore {
         })
     }
 
-    fn tend(&self, now: Timestamp, retention: &Retention) -> Result<(), StoreError> {
+    fn tend(&self, now: Timestamp, retention: &Retention) -> Result<Tended, StoreError> {
         self.prepare()?;
         self.wait(LONG, months::tend(&self.link, now, &retention.cutoff(now)))
     }

@@ -1,20 +1,18 @@
 //! One partition for each month of observations: made before it is needed, dropped when it is old.
 //!
 //! A month is made as a table of its own and attached, and detached `CONCURRENTLY` before it is dropped: neither stops
-//! anybody who reads or writes other months. What waits too long for a lock is left for the next time; a detachment
-//! that broke off is finished first.
+//! anybody who reads or writes other months. What waits too long for a lock is left for the next time; a detachment or a
+//! removal that broke off is finished by then. What has no month of its own is forgotten by `forget`.
 
 use super::connect::{Connection, Link};
+use super::forget::forget;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::retention::{Cutoff, Month};
-use crate::store::tables::{Old, TABLES, Table};
+use crate::store::retention::{Cutoff, Month, Tended};
 use std::collections::BTreeSet;
 
 /// Made ahead of the present one.
 const AHEAD: usize = 3;
-/// Rows that one statement removes where there is no partition to drop.
-const FORGET_AT_ONCE: i64 = 10_000;
 /// A step that needs a lock is tried this often before it is left for the next time.
 const TRIES: u32 = 3;
 
@@ -25,10 +23,11 @@ pub(super) async fn make(
     made: &mut Option<BTreeSet<Month>>,
     wanted: &BTreeSet<Month>,
 ) -> Result<(), StoreError> {
-    let made = match made {
-        Some(made) => made,
-        None => made.insert(attached(link, connection).await?.into_iter().map(|(month, _)| month).collect()),
-    };
+    if made.is_none() {
+        let attached = attached(link, connection).await?.into_iter();
+        *made = Some(attached.filter_map(|(month, leaving)| (!leaving).then_some(month)).collect());
+    }
+    let made = made.get_or_insert_default();
     for month in wanted {
         if !made.contains(month) {
             make_one(connection, *month).await.map_err(|error| link.fault(&error))?;
@@ -40,13 +39,22 @@ pub(super) async fn make(
 
 async fn make_one(connection: &mut Connection, month: Month) -> Result<(), tokio_postgres::Error> {
     let (table, from, until) = (month.table(), month.start().as_micros(), month.next().start().as_micros());
+    let there = "SELECT relispartition, COALESCE(inhdetachpending, FALSE) FROM pg_class \
+                 LEFT JOIN pg_inherits ON inhrelid = pg_class.oid WHERE pg_class.oid = to_regclass($1::text)";
+    let there = connection.query_opt(there, &[&table]).await?.map(|row| (row.get::<_, bool>(0), row.get::<_, bool>(1)));
+    let leaving = match there {
+        Some((true, false)) => return Ok(()),
+        // A row has come late for a month that was on its way out.
+        Some((true, true)) => {
+            connection.batch_execute(&detachment(&table, "FINALIZE")).await?;
+            true
+        }
+        Some((false, _)) => true,
+        None => false,
+    };
     let transaction = connection.transaction().await?;
-    let there = "SELECT relispartition FROM pg_class WHERE oid = to_regclass($1::text)";
-    match transaction.query_opt(there, &[&table]).await?.map(|row| row.get::<_, bool>(0)) {
-        Some(true) => return transaction.commit().await,
-        // Detached, and not yet dropped: it was on its way out.
-        Some(false) => transaction.batch_execute(&format!("DROP TABLE {table}")).await?,
-        None => {}
+    if leaving {
+        transaction.batch_execute(&format!("DROP TABLE IF EXISTS {table}")).await?;
     }
     // The same bounds as a check let PostgreSQL attach it without reading it.
     let sql = format!(
@@ -68,7 +76,7 @@ pub(super) async fn attached(link: &Link, connection: &Connection) -> Result<Vec
     Ok(rows.iter().filter_map(month).collect())
 }
 
-pub(super) async fn tend(link: &Link, now: Timestamp, cutoff: &Cutoff) -> Result<(), StoreError> {
+pub(super) async fn tend(link: &Link, now: Timestamp, cutoff: &Cutoff) -> Result<Tended, StoreError> {
     let mut made = link.months.lock().await;
     let mut connection = link.connection().await?;
     let mut ahead = BTreeSet::new();
@@ -79,25 +87,48 @@ pub(super) async fn tend(link: &Link, now: Timestamp, cutoff: &Cutoff) -> Result
     }
     *made = None;
     make(link, &mut connection, &mut made, &ahead).await?;
-    for (month, leaving) in attached(link, &connection).await? {
-        if leaving || month.next().start() <= cutoff.observed {
-            drop_month(link, &connection, month, leaving).await?;
-            made.as_mut().map(|made| made.remove(&month));
+    let dropped = drop_old(link, &connection, cutoff).await;
+    *made = None;
+    // Whoever holds on to a month keeps that month, and nothing else.
+    let forgotten = forget(link, &connection, cutoff).await?;
+    dropped?;
+    connection.good();
+    Ok(forgotten)
+}
+
+async fn drop_old(link: &Link, connection: &Connection, cutoff: &Cutoff) -> Result<(), StoreError> {
+    let old = |month: Month| month.next().start() <= cutoff.observed;
+    for (month, leaving) in attached(link, connection).await? {
+        if leaving || old(month) {
+            detach(link, connection, month, leaving).await?;
         }
     }
-    for table in TABLES {
-        forget(link, &connection, table, cutoff).await?;
+    // Detached just now, or earlier by a step that ended there.
+    for month in detached(link, connection).await? {
+        if old(month) {
+            let sql = format!("DROP TABLE IF EXISTS {}", month.table());
+            connection.batch_execute(&sql).await.map_err(|error| link.fault(&error))?;
+        }
     }
-    connection.good();
     Ok(())
 }
 
-async fn drop_month(link: &Link, connection: &Connection, month: Month, leaving: bool) -> Result<(), StoreError> {
-    let table = month.table();
-    let detach = |how| format!("ALTER TABLE observation DETACH PARTITION {table} {how}");
+/// The months whose tables hang on nothing any more.
+async fn detached(link: &Link, connection: &Connection) -> Result<Vec<Month>, StoreError> {
+    let sql = "SELECT relname FROM pg_class WHERE relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = \
+               'observation'::regclass) AND relkind = 'r' AND NOT relispartition AND relname LIKE 'observation\\_%'";
+    let rows = connection.query(sql, &[]).await.map_err(|error| link.fault(&error))?;
+    Ok(rows.iter().filter_map(|row| Month::of_table(row.get(0))).collect())
+}
+
+fn detachment(table: &str, how: &str) -> String {
+    format!("ALTER TABLE observation DETACH PARTITION {table} {how}")
+}
+
+async fn detach(link: &Link, connection: &Connection, month: Month, leaving: bool) -> Result<(), StoreError> {
     let mut how = if leaving { "FINALIZE" } else { "CONCURRENTLY" };
     for tried in 1.. {
-        match connection.batch_execute(&detach(how)).await {
+        match connection.batch_execute(&detachment(&month.table(), how)).await {
             Ok(()) => break,
             Err(error) if tried == TRIES => return Err(link.fault(&error)),
             // It broke off after its first half, or somebody held a lock for too long.
@@ -107,21 +138,5 @@ async fn drop_month(link: &Link, connection: &Connection, month: Month, leaving:
             }
         }
     }
-    connection.batch_execute(&format!("DROP TABLE {table}")).await.map_err(|error| link.fault(&error))
-}
-
-/// Rows that are old enough and stand in no month of their own, in small steps.
-async fn forget(link: &Link, connection: &Connection, table: &Table, cutoff: &Cutoff) -> Result<(), StoreError> {
-    let (time, before) = match table.old {
-        Old::Never => return Ok(()),
-        Old::Observed(time) => (time, cutoff.observed),
-        Old::Summarised(time) => (time, cutoff.summarised),
-    };
-    let name = if table.name == "observation" { "observation_before" } else { table.name };
-    let sql = format!(
-        "DELETE FROM {name} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {name} WHERE {time} < $1 LIMIT {FORGET_AT_ONCE}))"
-    );
-    let before = before.as_micros();
-    while connection.execute(&sql, &[&before]).await.map_err(|error| link.fault(&error))? > 0 {}
     Ok(())
 }

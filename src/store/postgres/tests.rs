@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::time::Span;
 use crate::store::conformance::{self, JOURNAL};
+use crate::store::tables::{ALARM, EVENT_LOG, QUARANTINE, ROLLUP_HOUR, TASK};
 use crate::store::{Bucket, Cursor};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,9 +13,9 @@ use tokio_postgres::types::ToSql;
 pub(super) mod cluster;
 
 /// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
-fn options(cluster: &cluster::Cluster, database: &str) -> PostgresOptions {
+pub(super) fn options(cluster: &cluster::Cluster, database: &str) -> PostgresOptions {
     PostgresOptions {
         config: cluster.config(database),
         tls: false,
@@ -39,7 +40,7 @@ fn postgres_conforms() {
     conformance::holds(&|| Box::new(in_schema(&database)));
 }
 
-fn value(text: &str) -> crate::domain::observation::Value {
+pub(super) fn value(text: &str) -> crate::domain::observation::Value {
     crate::domain::observation::Value::Text(text.into())
 }
 
@@ -58,7 +59,7 @@ fn explained(store: &PostgresStore, question: &read::Question) -> String {
     store.wait(PATIENCE, work).unwrap()
 }
 
-fn execute(store: &PostgresStore, sql: &str) {
+pub(super) fn execute(store: &PostgresStore, sql: &str) {
     let work = async {
         let connection = store.link.connection().await?;
         connection.batch_execute(sql).await.unwrap();
@@ -132,6 +133,39 @@ fn every_question_is_answered_from_an_index() {
         assert!(!plan.contains("Seq Scan") && !plan.contains("Sort"), "{name}:\n{plan}");
         assert!(!plan.contains("observation_2026_03") && !plan.contains("observation_before"), "{name}:\n{plan}");
     }
+    // What the projector asks for each batch, and what retention asks for each step.
+    let numbers = || vec!["ARRAY[7, 8, 9]::bigint[]", "1"];
+    let moment = || vec!["200"];
+    for (name, sql, values, index) in [
+        ("lives of alarms", lives::question(&ALARM), numbers(), "alarm_by_id"),
+        ("lives of tasks", lives::question(&TASK), numbers(), "task_by_id"),
+        ("old alarms", forget::by_time_sql(&ALARM, "raised_at", "closed_at"), moment(), "alarm_by_time"),
+        ("old tasks", forget::by_time_sql(&TASK, "requested_at", "ended_at"), moment(), "task_by_time"),
+        (
+            "old quarantine",
+            forget::by_time_sql(&QUARANTINE, "received_at", "received_at"),
+            moment(),
+            "quarantine_by_time",
+        ),
+        ("old events", forget::walk_sql(&EVENT_LOG, "at", true), vec!["200", "1", "500"], "event_log_pkey"),
+        (
+            "old hours",
+            forget::walk_sql(&ROLLUP_HOUR, "start_at", true),
+            vec!["200", "'bin-7'", "'fill'", "5"],
+            "rollup_hour_pkey",
+        ),
+    ] {
+        let plan = planned(&store, sql, &values);
+        assert!(plan.contains(index), "{name}:\n{plan}");
+    }
+}
+
+/// How PostgreSQL would do it, with these values in the places.
+fn planned(store: &PostgresStore, mut sql: String, values: &[&str]) -> String {
+    for (at, value) in values.iter().enumerate() {
+        sql = sql.replace(&format!("${}", at + 1), value);
+    }
+    explained(store, &read::Question { sql, values: Vec::new() })
 }
 
 #[test]

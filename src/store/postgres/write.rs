@@ -6,6 +6,7 @@
 
 use super::cells::column_type;
 use super::connect::{Connection, Link};
+use super::forget::Forgetting;
 use super::lives::{Key, Lives};
 use super::months;
 use crate::domain::ids::{DeviceId, JournalId, PersonId, Seq};
@@ -125,6 +126,8 @@ pub(super) async fn set_aside(link: &Link, journal: JournalId, seq: Seq, at: Tim
 }
 
 pub(super) async fn clear(link: &Link) -> Written {
+    // What comes again may be old.
+    *link.forgetting.lock().await = Forgetting::default();
     let connection = link.connection().await?;
     let tables: Vec<_> = TABLES.iter().map(|table| table.name).chain(["journal"]).collect();
     let sql = format!("TRUNCATE {}", tables.join(", "));

@@ -11,7 +11,7 @@ use super::history::{
     StoredObservation, TaskLife,
 };
 use super::migrations::{self, known};
-use super::retention::{Cutoff, Retention};
+use super::retention::{Cutoff, FORGET_STEPS_MAX, Retention, Tended};
 use super::rows::Projected;
 use super::tables::{Cell, Cells, TABLES, Table};
 use super::{Store, StoreError};
@@ -129,6 +129,8 @@ impl Store for SqliteStore {
     }
 
     fn clear(&self) -> Result<(), StoreError> {
+        // What comes again may be old.
+        *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.write(write::clear)
     }
 
@@ -160,12 +162,13 @@ impl Store for SqliteStore {
         self.read(|reader| read::rollups(reader, asked, page))
     }
 
-    fn tend(&self, now: Timestamp, retention: &Retention) -> Result<(), StoreError> {
+    fn tend(&self, now: Timestamp, retention: &Retention) -> Result<Tended, StoreError> {
         let cutoff = retention.cutoff(now);
         let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
         if *forgotten == Some(cutoff) {
-            return Ok(());
+            return Ok(Tended::All);
         }
+        let mut steps = 0;
         for table in TABLES {
             // Found beside the writer and removed in short transactions: nobody waits for a large clearing.
             loop {
@@ -174,10 +177,14 @@ impl Store for SqliteStore {
                     break;
                 }
                 self.write(|transaction| write::forget(transaction, table, &old))?;
+                steps += 1;
+                if steps == FORGET_STEPS_MAX {
+                    return Ok(Tended::Part);
+                }
             }
         }
         *forgotten = Some(cutoff);
-        Ok(())
+        Ok(Tended::All)
     }
 
     fn state(&self) -> Result<State, StoreError> {

@@ -9,7 +9,7 @@ use crate::store::history::{
     AlarmLife, Cursor, LoggedEvent, ObservationAsked, Page, PageAsked, QuarantineKept, Rollup, RollupAsked, SetAside,
     State, StoredHead, StoredObservation, StoredValue, TaskLife,
 };
-use crate::store::retention::Cutoff;
+use crate::store::retention::{Cutoff, FORGET_AT_ONCE};
 use crate::store::rollup::{self, Hour};
 use crate::store::tables::{Cell, Cells, Kind, Old, Table};
 use rusqlite::types::{ToSql, Type};
@@ -17,9 +17,6 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 type Asked<T> = Result<Page<T>, StoreError>;
 type Got<T> = Result<T, rusqlite::Error>;
-
-/// Rows that one step of forgetting removes.
-const FORGET_AT_ONCE: usize = 10_000;
 
 pub(super) fn checkpoint(reader: &Connection, journal: JournalId) -> Result<Option<Seq>, StoreError> {
     let through = reader
