@@ -8,7 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// For the gateway. A PostgreSQL that is away is no reason not to start: the projector tries again.
+/// For the gateway. A PostgreSQL that is away is no reason not to start, nor one whose tables somebody else is changing:
+/// the projector makes them when it can.
 ///
 /// # Errors
 /// When a file is damaged or newer than this program, or the settings can never work.
@@ -17,12 +18,13 @@ pub fn open(settings: &config::Store, data: &Path) -> Result<Arc<dyn Store>, Sto
         return Ok(Arc::new(SqliteStore::open(&data_folder::store(data))?));
     };
     let store = PostgresStore::new(options)?;
-    match store.prepare() {
+    match store.look() {
         Err(error @ (StoreError::Newer { .. } | StoreError::Unusable(_))) => return Err(error),
         Err(error) => {
-            tracing::warn!(%error, "history is not reachable; the gateway starts without it and goes on trying");
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "history is not reachable; the gateway starts without it and goes on trying");
         }
-        Ok(()) => {}
+        Ok(_) => {}
     }
     Ok(Arc::new(store))
 }

@@ -21,7 +21,7 @@ pub enum StoreError {
     #[error("query the store")]
     Database(#[source] rusqlite::Error),
     /// PostgreSQL is not there, does not answer, has no connection to give or cannot take anything at present.
-    #[error("{place} does not answer the store: {reason}")]
+    #[error("{place} does not serve the store: {reason}")]
     Away { place: String, reason: String },
     /// PostgreSQL has taken offence at the row itself.
     #[error("PostgreSQL refuses the row: {0}")]
@@ -69,7 +69,7 @@ impl StoreError {
 }
 
 /// The server's own words and code, without the detail that quotes rows; or what happened on the way to it.
-fn told(error: &tokio_postgres::Error) -> String {
+pub(super) fn told(error: &tokio_postgres::Error) -> String {
     if let Some(fault) = error.as_db_error() {
         return format!("{} ({})", fault.message(), fault.code().code());
     }

@@ -99,3 +99,28 @@ fn a_gateway_starts_without_its_database_and_history_follows() {
     assert!(gateway.stop().success());
     house.rettidig(&["store", "rebuild", "--verify"]).expect_code(0);
 }
+
+/// Another program changes the tables and takes its time: the gateway starts without waiting for it.
+#[test]
+fn a_gateway_does_not_wait_for_somebody_elses_migration() {
+    let database = postgres::shared().database();
+    let lock = 0x7265_7474_6964_6967_i64;
+    let house = House::new();
+    house.write("config/rettidig.toml", &format!("[store]\nurl = \"{}\"\n", postgres::shared().url(&database)));
+    let sql = &format!("SET application_name = 'holds'; SELECT pg_advisory_lock({lock}); SELECT pg_sleep(300)");
+    let database = &database;
+    std::thread::scope(|scope| {
+        let holding = scope.spawn(|| std::panic::catch_unwind(|| postgres::shared().ask(database, sql)));
+        let held = "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database WHERE \
+                    datname = current_database() AND locktype = 'advisory' AND granted";
+        while postgres::shared().ask(database, held) == "0" {}
+        let gateway = house.start();
+        assert_eq!(postgres::shared().ask(database, "SELECT to_regclass('journal') IS NULL"), "t");
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holds'";
+        postgres::shared().ask(database, end);
+        drop(holding.join());
+        while postgres::shared().ask(database, "SELECT to_regclass('journal') IS NULL") == "t" {}
+        assert!(gateway.stop().success());
+    });
+    house.rettidig(&["store", "rebuild", "--verify"]).expect_code(0);
+}

@@ -3,6 +3,7 @@
 use super::PostgresOptions;
 use super::forget::Forgetting;
 use crate::store::StoreError;
+use crate::store::error::told;
 use crate::store::migrations::{self, known};
 use crate::store::retention::Month;
 use deadpool_postgres::{
@@ -131,9 +132,8 @@ impl Link {
     /// Brings the tables up to date; whoever comes second waits for the lock a while, and in the end finds nothing to do.
     pub(super) async fn prepare(&self) -> Result<(), StoreError> {
         let mut connection = self.connection().await?;
-        self.not_too_old(&connection).await?;
-        let mut sql =
-            format!("SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock({MIGRATION_LOCK});");
+        self.fit(&connection).await?;
+        let mut sql = format!("SET statement_timeout = 0; SELECT pg_advisory_lock({MIGRATION_LOCK});");
         if let Some(schema) = &self.schema {
             sql = format!("CREATE SCHEMA IF NOT EXISTS {}; {sql}", quoted(schema));
         }
@@ -146,7 +146,7 @@ impl Link {
         }
         if found < known {
             let client: &mut tokio_postgres::Client = &mut connection;
-            runner.run_async(client).await.map_err(|error| StoreError::Migrate(Box::new(error)))?;
+            runner.run_async(client).await.map_err(|error| self.unmigrated(error))?;
         }
         // The connection is thrown away, and with it the lock and the settings of this step.
         drop(connection);
@@ -155,9 +155,21 @@ impl Link {
         Ok(())
     }
 
+    /// Why the tables could not be made: in the server's words where it has said something.
+    fn unmigrated(&self, error: refinery::Error) -> StoreError {
+        let mut source = std::error::Error::source(&error);
+        while let Some(inner) = source {
+            if let Some(said) = inner.downcast_ref::<tokio_postgres::Error>() {
+                return self.away(&format!("its tables cannot be made: {}", told(said)));
+            }
+            source = inner.source();
+        }
+        StoreError::Migrate(Box::new(error))
+    }
+
     pub(super) async fn look(&self) -> Result<i32, StoreError> {
         let connection = self.connection().await?;
-        self.not_too_old(&connection).await?;
+        self.fit(&connection).await?;
         let found = self.version(&connection).await?;
         let known = known(&migrations::postgres());
         connection.good();
@@ -187,12 +199,18 @@ impl Link {
         connection.query_one(newest, &[]).await.and_then(|row| row.try_get(0)).map_err(fault)
     }
 
-    async fn not_too_old(&self, connection: &Connection) -> Result<(), StoreError> {
-        let sql = "SELECT current_setting('server_version_num')::int, current_setting('server_version')";
+    async fn fit(&self, connection: &Connection) -> Result<(), StoreError> {
+        let sql = "SELECT current_setting('server_version_num')::int, current_setting('server_version'), \
+                   current_setting('server_encoding')";
         let row = connection.query_one(sql, &[]).await.map_err(|error| self.fault(&error))?;
-        let (number, name): (i32, String) = (row.get(0), row.get(1));
+        let (number, name, encoding): (i32, String, String) = (row.get(0), row.get(1), row.get(2));
         if number < OLDEST.0 {
             return Err(StoreError::Unusable(format!("PostgreSQL {name} is too old: {} or later is needed", OLDEST.1)));
+        }
+        // What such a database cannot write would be set aside, entry by entry.
+        if encoding != "UTF8" {
+            let remedy = "make it with `createdb --encoding UTF8 --template template0`";
+            return Err(StoreError::Unusable(format!("the database is encoded in {encoding}: {remedy}")));
         }
         Ok(())
     }

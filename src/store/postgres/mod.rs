@@ -15,6 +15,8 @@ mod read;
 mod write;
 
 #[cfg(test)]
+mod corner_tests;
+#[cfg(test)]
 mod outage_tests;
 #[cfg(test)]
 mod tests;
