@@ -20,8 +20,13 @@ use tokio::runtime::Builder;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// Entries projected in one transaction.
+/// Rows kept in one transaction, where an entry counts for one and each row made of it for one more. An entry that has
+/// more stands alone.
 const BATCH_MAX: usize = 8_192;
+/// A store that does not manage a transaction in time is given smaller ones, down to this.
+const BATCH_MIN: usize = 128;
+/// Entries read at once. Each may hold as many values as a message may have, and all of them are in memory.
+const READ_MAX: usize = 512;
 /// Between two looks at the months ahead and at what is old enough to go.
 const TEND_EVERY: Span = Span::from_hours(1);
 const TEND_EVERY_AT_REST: Duration = Duration::from_secs(3_600);
@@ -86,6 +91,8 @@ struct Worker {
     progress: Arc<Progress>,
     tending: Option<Tending>,
     tended_at: Option<Timestamp>,
+    /// Rows that the store manages in one transaction, as far as is known.
+    rows_max: usize,
 }
 
 /// Why history stands still for the moment.
@@ -130,7 +137,8 @@ impl Projector {
     pub fn new(store: Arc<dyn Store>, journal: JournalId, ports: Ports) -> Self {
         let progress = Arc::new(Progress::default());
         let Ports { read, seal, durable, tending } = ports;
-        let worker = Worker { store, journal, read, seal, progress, tending, tended_at: None };
+        let (tended_at, rows_max) = (None, BATCH_MAX);
+        let worker = Worker { store, journal, read, seal, progress, tending, tended_at, rows_max };
         Self { worker, durable }
     }
 
@@ -228,8 +236,16 @@ pub fn rebuild(
     mut seen: impl FnMut(Seq),
 ) -> Result<Arc<Progress>, Failure> {
     let progress = Arc::new(Progress::default());
-    let mut worker =
-        Worker { store, journal, read, seal, progress: Arc::clone(&progress), tending: None, tended_at: None };
+    let mut worker = Worker {
+        store,
+        journal,
+        read,
+        seal,
+        progress: Arc::clone(&progress),
+        tending: None,
+        tended_at: None,
+        rows_max: BATCH_MAX,
+    };
     while let Some(kept) = worker.step(through)? {
         seen(kept);
     }
@@ -251,17 +267,39 @@ impl Worker {
             return Ok(None);
         }
         let stopwatch = telemetry::stopwatch();
-        let mut entries = (self.read)(kept.next(), BATCH_MAX).map_err(Failure::Read)?;
-        entries.retain(|(seq, ..)| *seq <= through);
-        let Some((last, ..)) = entries.last() else { return Ok(None) };
-        let last = *last;
-        let projected = entries.iter().map(|entry| self.rows(entry)).collect::<Result<Vec<_>, _>>()?;
-        self.keep(&projected)?;
+        let projected = self.gather(kept.next(), through)?;
+        let Some(last) = projected.last().map(|entry| entry.seq) else { return Ok(None) };
+        for batch in batches(&projected, self.rows_max) {
+            if let Err(error) = self.keep(batch) {
+                // What was kept before it stays; the rest comes again, in smaller pieces.
+                self.rows_max = (self.rows_max / 2).max(BATCH_MIN);
+                return Err(error.into());
+            }
+            self.rows_max = (self.rows_max * 2).min(BATCH_MAX);
+        }
         telemetry::store::projected(&stopwatch, projected.len());
         Ok(Some(last))
     }
 
-    /// Looks after the months, now and then. What fails waits for the next time: history itself goes on.
+    /// Entries from this one on as rows: about as many as fit one transaction.
+    fn gather(&mut self, from: Seq, through: Seq) -> Result<Vec<Projected>, Failure> {
+        let (mut projected, mut rows, mut next) = (Vec::new(), 0, from);
+        while rows < self.rows_max && next <= through {
+            let mut entries = (self.read)(next, READ_MAX.min(self.rows_max)).map_err(Failure::Read)?;
+            entries.retain(|(seq, ..)| *seq <= through);
+            let Some((last, ..)) = entries.last() else { break };
+            next = last.next();
+            for entry in &entries {
+                let entry = self.rows(entry)?;
+                rows += weight(&entry);
+                projected.push(entry);
+            }
+        }
+        Ok(projected)
+    }
+
+    /// Looks after the months, now and then. What fails waits for the next time: history itself goes on. What is too
+    /// much for one time goes on after the next batch.
     fn tend(&mut self) {
         let Some(tending) = &self.tending else { return };
         let now = (tending.now)();
@@ -315,4 +353,22 @@ impl Worker {
         telemetry::store::set_aside();
         Ok(())
     }
+}
+
+fn weight(entry: &Projected) -> usize {
+    1 + entry.rows.len()
+}
+
+/// Cuts entries into pieces of at most so many rows; an entry that has more is a piece of its own.
+fn batches(mut entries: &[Projected], rows_max: usize) -> impl Iterator<Item = &[Projected]> {
+    std::iter::from_fn(move || {
+        let mut rows = 0;
+        let fit = entries.iter().take_while(|entry| {
+            rows += weight(entry);
+            rows <= rows_max
+        });
+        let (batch, rest) = entries.split_at_checked(fit.count().max(1))?;
+        entries = rest;
+        Some(batch)
+    })
 }

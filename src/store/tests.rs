@@ -104,13 +104,21 @@ fn what_never_fits_is_set_aside_and_the_rest_goes_on() {
     assert_eq!(store.quarantine(&PageAsked::first(200)).unwrap().rows.len(), 98);
 }
 
-/// Away at first, then there: what the projector meets when a database restarts.
+/// Away at first, then there: what the projector meets when a database restarts. Batches of more rows than it manages
+/// are never done in time.
 struct Flaky {
     inner: Arc<SqliteStore>,
     failures: Mutex<usize>,
+    rows_max: usize,
+    /// Rows of each batch it was given, and whether that was one entry.
+    batches: Mutex<Vec<(usize, bool)>>,
 }
 
 impl Flaky {
+    fn new(inner: Arc<SqliteStore>, failures: usize, rows_max: usize) -> Arc<Self> {
+        Arc::new(Self { inner, failures: Mutex::new(failures), rows_max, batches: Mutex::default() })
+    }
+
     fn fails(&self) -> Result<(), StoreError> {
         let mut failures = self.failures.lock().unwrap();
         if *failures == 0 {
@@ -126,7 +134,12 @@ impl Store for Flaky {
         self.inner.checkpoint(journal)
     }
     fn project(&self, journal: JournalId, entries: &[Projected]) -> Result<(), StoreError> {
+        let rows = entries.iter().map(|entry| 1 + entry.rows.len()).sum();
+        self.batches.lock().unwrap().push((rows, entries.len() == 1));
         self.fails()?;
+        if rows > self.rows_max {
+            return Err(StoreError::Away { place: "it".to_owned(), reason: "no answer in time".to_owned() });
+        }
         self.inner.project(journal, entries)
     }
     fn set_aside(&self, journal: JournalId, seq: Seq, at: Timestamp, reason: &str) -> Result<(), StoreError> {
@@ -178,8 +191,40 @@ impl Store for Flaky {
 fn a_store_that_is_away_makes_the_projector_wait_and_sets_nothing_aside() {
     let folder = tempfile::tempdir().unwrap();
     let inner = sqlite(&folder);
-    let store = Arc::new(Flaky { inner: Arc::clone(&inner), failures: Mutex::new(2) });
+    let store = Flaky::new(Arc::clone(&inner), 2, usize::MAX);
     let progress = follow(store, vec![conformance::quarantined(1, 1)], 0);
     assert_eq!(progress.set_aside(), 0);
     assert_eq!(inner.quarantine(&PageAsked::first(9)).unwrap().rows.len(), 1);
+}
+
+fn values(seq: u64, count: usize) -> Entry {
+    let value = |n| ("fill", crate::domain::observation::Value::Boolean(true), n as i64);
+    conformance::observed(seq, "dev-1", (0..count).map(value).collect())
+}
+
+/// A message may bring many values: what counts is the rows of a transaction, and an entry is never cut in two.
+#[test]
+fn a_transaction_has_so_many_rows_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = sqlite(&folder);
+    let store = Flaky::new(Arc::clone(&inner), 0, usize::MAX);
+    let journal: Vec<_> = (1..=300).map(|seq| values(seq, if seq == 150 { 9_000 } else { 255 })).collect();
+    let rows: usize = journal.len() + 299 * 255 + 9_000;
+    follow(store.clone(), journal, 0);
+    let batches = store.batches.lock().unwrap();
+    assert_eq!(batches.iter().map(|(rows, _)| rows).sum::<usize>(), rows);
+    assert!(batches.iter().all(|(rows, alone)| *rows <= 8_192 || *alone), "{batches:?}");
+    assert!(batches.iter().filter(|(rows, _)| *rows == 8_192).count() >= 5, "{batches:?}");
+    assert_eq!(inner.events(&PageAsked::first(1_000)).unwrap().rows.len(), 300);
+}
+
+/// A slow database that never finishes a full batch in time is given smaller ones, and is full in the end.
+#[test]
+fn a_store_that_is_too_slow_for_a_batch_gets_smaller_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = sqlite(&folder);
+    let store = Flaky::new(Arc::clone(&inner), 0, 2_000);
+    let progress = follow(store.clone(), (1..=100).map(|seq| values(seq, 99)).collect(), 0);
+    assert_eq!((progress.set_aside(), inner.events(&PageAsked::first(1_000)).unwrap().rows.len()), (0, 100));
+    assert!(store.batches.lock().unwrap().iter().any(|(rows, _)| *rows > 2_000));
 }
