@@ -93,6 +93,8 @@ struct Worker {
     tended_at: Option<Timestamp>,
     /// Rows that the store manages in one transaction, as far as is known.
     rows_max: usize,
+    /// The end of the journal at the start, until the store has been compared with it.
+    begins_after: Option<Seq>,
 }
 
 /// Why history stands still for the moment.
@@ -102,6 +104,12 @@ pub enum Failure {
     Read(#[source] Box<dyn Error + Send + Sync>),
     #[error("seal a value of entry {seq}: {reason}")]
     Seal { seq: Seq, reason: String },
+    /// Going on would mix two pasts.
+    #[error(
+        "history reaches event {kept} of this journal, which ended at {last} when the gateway started: the journal is an \
+         older copy; `rettidig store rebuild` makes history again from it"
+    )]
+    Ahead { kept: Seq, last: Seq },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -137,8 +145,9 @@ impl Projector {
     pub fn new(store: Arc<dyn Store>, journal: JournalId, ports: Ports) -> Self {
         let progress = Arc::new(Progress::default());
         let Ports { read, seal, durable, tending } = ports;
+        let begins_after = Some(*durable.borrow());
         let (tended_at, rows_max) = (None, BATCH_MAX);
-        let worker = Worker { store, journal, read, seal, progress, tending, tended_at, rows_max };
+        let worker = Worker { store, journal, read, seal, progress, tending, tended_at, rows_max, begins_after };
         Self { worker, durable }
     }
 
@@ -245,6 +254,7 @@ pub fn rebuild(
         tending: None,
         tended_at: None,
         rows_max: BATCH_MAX,
+        begins_after: None,
     };
     while let Some(kept) = worker.step(through)? {
         seen(kept);
@@ -255,6 +265,13 @@ pub fn rebuild(
 impl Worker {
     /// Projects everything up to `through`, batch by batch.
     fn catch_up(&mut self, through: Seq) -> Result<(), Failure> {
+        if let Some(last) = self.begins_after {
+            let kept = self.store.checkpoint(self.journal)?.unwrap_or_default();
+            if kept > last {
+                return Err(Failure::Ahead { kept, last });
+            }
+            self.begins_after = None;
+        }
         while self.step(through)?.is_some() {}
         Ok(())
     }

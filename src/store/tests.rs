@@ -228,3 +228,29 @@ fn a_store_that_is_too_slow_for_a_batch_gets_smaller_ones() {
     assert_eq!((progress.set_aside(), inner.events(&PageAsked::first(1_000)).unwrap().rows.len()), (0, 100));
     assert!(store.batches.lock().unwrap().iter().any(|(rows, _)| *rows > 2_000));
 }
+
+/// A data folder was put back from a copy: its next events are not those that history holds under their numbers.
+#[test]
+fn a_store_that_is_ahead_of_its_journal_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = sqlite(&folder);
+    let past: Vec<_> = (1..=9).map(|seq| conformance::quarantined(seq, seq)).collect();
+    store.project(JOURNAL, &conformance::projected(&past)).unwrap();
+    let (durable, watching) = watch::channel(Seq(5));
+    let read = Box::new(|_, _| -> Result<Vec<Entry>, _> { panic!("it is not even asked") });
+    let ports = Ports { read, seal: Arc::new(conformance::seal), durable: watching, tending: None };
+    let projector = Projector::new(store.clone(), JOURNAL, ports);
+    let progress = projector.progress();
+    let shutdown = CancellationToken::new();
+    std::thread::scope(|threads| {
+        let running = threads.spawn(|| projector.run(&shutdown));
+        // It goes on past the end of history, and still nothing is added.
+        durable.send(Seq(20)).unwrap();
+        while !progress.failing() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        shutdown.cancel();
+        running.join().unwrap().unwrap();
+    });
+    assert_eq!(store.checkpoint(JOURNAL).unwrap(), Some(Seq(9)));
+}
