@@ -2,8 +2,9 @@
 //!
 //! [`Acknowledge`] goes with the message; [`Owed`] stays with the connection and gives PUBACKs back in the order in
 //! which the messages came, whatever the order of release; [`Line`] is what the two share: one bit per message and a
-//! bell. Releasing allocates nothing and takes no lock. Nothing here knows MQTT's bytes.
+//! bell. Releasing one message takes no lock; a batch wakes its connections by one call. Nothing here knows MQTT's bytes.
 
+use super::belfry::{self, Belfry};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -34,6 +35,8 @@ pub(super) struct Line {
     closed: AtomicBool,
     order: AtomicU8,
     bell: Notify,
+    /// Where it is rung together with others.
+    belfry: Option<Arc<Belfry>>,
 }
 
 /// A connection's unacknowledged messages, oldest first.
@@ -76,13 +79,17 @@ impl Acknowledge {
                 line.mark(acknowledge.slot);
             }
         }
-        let mut last: Option<Arc<Line>> = None;
+        let mut lines: Vec<Arc<Line>> = Vec::new();
         for mut acknowledge in batch.drain(..) {
             let Some(line) = acknowledge.line.take() else { continue };
-            if !last.as_ref().is_some_and(|last| Arc::ptr_eq(last, &line)) {
-                line.ring();
-                last = Some(line);
+            if !lines.last().is_some_and(|last| Arc::ptr_eq(last, &line)) {
+                lines.push(line);
             }
+        }
+        let belfry = lines.first().filter(|_| lines.len() > 1).and_then(|line| line.belfry.clone());
+        match belfry {
+            Some(belfry) => belfry.call(lines),
+            None => belfry::ring(&lines),
         }
     }
 }
@@ -106,7 +113,13 @@ impl Line {
             closed: AtomicBool::new(false),
             order: AtomicU8::new(Order::Serve as u8),
             bell: Notify::new(),
+            belfry: None,
         }
+    }
+
+    /// Rung by `belfry` when it is one of many.
+    pub fn within(self, belfry: &Arc<Belfry>) -> Self {
+        Self { belfry: Some(Arc::clone(belfry)), ..self }
     }
 
     /// Wakes the connection; many rings before it wakes are one.

@@ -1,5 +1,6 @@
 //! What every connection of one endpoint shares.
 
+use super::belfry::Belfry;
 use super::options::Limits;
 use super::ports::Ports;
 use super::sessions::Sessions;
@@ -17,6 +18,7 @@ pub(super) struct Context {
     pub sessions: Arc<Sessions>,
     pub tls: Option<Tls>,
     pub shutdown: CancellationToken,
+    pub belfry: Arc<Belfry>,
     /// One permit per connection that has not logged in.
     pub greetings: Arc<Semaphore>,
     /// One permit per connection that has.

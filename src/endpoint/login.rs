@@ -169,7 +169,7 @@ fn admit(
     let Ok(permit) = Arc::clone(&context.connections).try_acquire_owned() else {
         return Err(refuse(TurnedAway::Full, Refusal::Busy));
     };
-    let line = Arc::new(Line::new(context.limits.receive_maximum));
+    let line = Arc::new(Line::new(context.limits.receive_maximum).within(&context.belfry));
     let in_flight_max = context.limits.outgoing_in_flight_max.min(greeting.receive_maximum).max(1);
     let arrival = Arrival {
         client: grant.client.clone(),

@@ -9,6 +9,7 @@
 //! `incoming` for the life of a connection, `acknowledge` and `session` for the two directions of acknowledgement.
 
 mod acknowledge;
+mod belfry;
 mod certificate;
 mod connection;
 mod context;

@@ -81,6 +81,7 @@ impl Endpoint {
             sessions: Arc::new(Sessions::new(limits.sessions_max)),
             tls: loaded,
             shutdown,
+            belfry: Arc::default(),
             greetings: Arc::new(Semaphore::new(limits.greetings_max)),
             connections: Arc::new(Semaphore::new(limits.connections_max)),
             limits,
@@ -96,6 +97,8 @@ impl Endpoint {
             tracker.spawn(listener::listen(listener, over_tls, Arc::clone(&context), tracker.clone()));
         }
         tracker.spawn(tls::watch(Arc::clone(&context)));
+        let (belfry, shutdown) = (Arc::clone(&context.belfry), context.shutdown.clone());
+        tracker.spawn(async move { belfry.attend(shutdown).await });
         tracker.spawn(listener::sweep(context));
         Ok(running)
     }

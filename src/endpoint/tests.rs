@@ -73,11 +73,14 @@ fn room(limits: Limits, inbox: usize) -> Room {
         sessions: Arc::new(Sessions::new(limits.sessions_max)),
         tls: None,
         shutdown: CancellationToken::new(),
+        belfry: Arc::default(),
         greetings: Arc::new(Semaphore::new(limits.greetings_max)),
         connections: Arc::new(Semaphore::new(limits.connections_max)),
         numbers: AtomicU64::new(0),
         limits,
     });
+    let (belfry, shutdown) = (Arc::clone(&context.belfry), context.shutdown.clone());
+    TaskTracker::new().spawn(async move { belfry.attend(shutdown).await });
     Room { context, uplinks, refused, statuses, tasks: TaskTracker::new() }
 }
 
