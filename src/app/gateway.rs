@@ -171,6 +171,7 @@ impl Gateway {
             outbox: Outbox::new(world, batch_max),
             poison,
             meters,
+            measured: false,
         };
         let sequencer = std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || sequencer.run())?;
         let gateway = Self {

@@ -23,7 +23,6 @@ use rusqlite::Connection;
 use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Finished files whose write-ahead log nobody has folded in; beyond this the writer does it itself.
 const RETIRED_MAX: usize = 4;
@@ -55,7 +54,6 @@ struct Batch {
     rows: Vec<Row>,
     /// The records of all rows, one after the other.
     records: Vec<u8>,
-    appending: Duration,
 }
 
 struct Row {
@@ -99,10 +97,8 @@ impl Journal {
     /// # Errors
     /// After any error the journal is dead.
     pub fn append(&mut self, at: Timestamp, event: &Event, decision: &Decision) -> Result<(), JournalError> {
-        let watch = stopwatch();
         self.shared.gate.alive()?;
         let appended = self.try_append(at, event, decision);
-        self.batch.appending += watch.elapsed();
         self.or_die(appended)
     }
 
@@ -137,14 +133,13 @@ impl Journal {
         let watch = stopwatch();
         let written = self.write();
         self.or_die(written)?;
-        self.batch.appending += watch.elapsed();
-        let watch = stopwatch();
+        let (inserting, watch) = (watch.elapsed(), stopwatch());
         let committed = self.commit();
         self.or_die(committed)?;
         self.shared.set_durable(self.end.seq);
-        let Batch { rows, records, appending } = &mut self.batch;
+        let Batch { rows, records } = &mut self.batch;
         self.file.bytes += records.len() as u64;
-        telemetry::journal::synced(rows.len() as u64, records.len() as u64, mem::take(appending), watch.elapsed());
+        telemetry::journal::synced(rows.len() as u64, records.len() as u64, inserting, watch.elapsed());
         rows.clear();
         records.clear();
         records.shrink_to(RECORDS_KEPT_BYTES);

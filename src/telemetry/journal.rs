@@ -6,9 +6,9 @@ use crate::domain::time::Timestamp;
 use metrics::{counter, gauge, histogram};
 use std::time::Duration;
 
-/// One group commit is durable: `appending` is the time its records took to encode and insert, `committing` the sync.
-pub fn synced(records: u64, bytes: u64, appending: Duration, committing: Duration) {
-    histogram!("rettidig_journal_append_seconds").record(appending);
+/// One group commit is durable: `inserting` is the time its records took to reach SQLite, `committing` the sync.
+pub fn synced(records: u64, bytes: u64, inserting: Duration, committing: Duration) {
+    histogram!("rettidig_journal_append_seconds").record(inserting);
     histogram!("rettidig_journal_commit_seconds").record(committing);
     histogram!("rettidig_journal_batch_records").record(records as f64);
     counter!("rettidig_journal_records_total").increment(records);

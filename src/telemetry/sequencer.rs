@@ -64,7 +64,7 @@ impl Meters {
         }
     }
 
-    /// The engine has concluded what follows from one event.
+    /// The engine has concluded what follows from one message, the one of its batch that is measured.
     pub fn concluded(&self, took: Duration) {
         self.decide.record(took.as_secs_f64());
     }
