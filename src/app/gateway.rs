@@ -247,7 +247,7 @@ impl Gateway {
         let (command, rules) = (self.handle.clone(), self.handle.clone());
         let health = super::health::Health {
             handle: self.handle.clone(),
-            progress,
+            progress: Arc::clone(&progress),
             links: ways.links.clone(),
             brokers: settings.brokers.iter().map(|broker| SmolStr::new(&broker.name)).collect(),
             endpoint_wanted: !settings.endpoint.listen.is_empty(),
@@ -261,6 +261,7 @@ impl Gateway {
             ledger: Arc::clone(&self.ledger),
             handle: self.handle.clone(),
             board: Arc::clone(&self.board),
+            progress,
             desk: ways.desk.clone(),
             out: self.out.clone(),
             limits: settings.limits.clone(),

@@ -30,10 +30,18 @@ impl Health {
             let detail = state.as_ref().err().map_or("connected", String::as_str);
             parts.push(part(&format!("broker/{broker}"), state.is_ok(), true, detail));
         }
-        let failing = self.progress.failing();
-        let detail = if failing { "does not take history; trying again" } else { "taking history" };
-        parts.push(HealthPart { behind: Some(self.progress.behind()), ..part("store", !failing, false, detail) });
+        parts.push(self.store());
         console::Health { parts }
+    }
+
+    fn store(&self) -> HealthPart {
+        let (failing, behind) = (self.progress.failing(), self.progress.behind());
+        let detail = match (failing, self.progress.late()) {
+            (true, _) => format!("store behind: {behind}; it does not take history, trying again"),
+            (false, true) => format!("store behind: {behind}; catching up"),
+            (false, false) => "taking history".to_owned(),
+        };
+        HealthPart { behind: Some(behind), ..part("store", !failing, false, &detail) }
     }
 
     fn journal(&self) -> HealthPart {

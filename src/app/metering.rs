@@ -9,6 +9,7 @@ use crate::board::{Board, View};
 use crate::config::Limits;
 use crate::domain::ids::Seq;
 use crate::domain::time::Timestamp;
+use crate::store::Progress;
 use crate::telemetry::queues::Queue;
 use crate::telemetry::{self, CATALOGUE, Kind, gateway as meter};
 use crate::{endpoint, intake};
@@ -27,6 +28,7 @@ pub(super) struct Page {
     pub ledger: Arc<Ledger>,
     pub handle: Handle,
     pub board: Arc<Board>,
+    pub progress: Arc<Progress>,
     pub desk: Desk,
     pub out: WaysOut,
     pub limits: Limits,
@@ -42,6 +44,7 @@ impl Page {
         self.queues();
         let view = self.board.view();
         telemetry::journal::released(view.seq);
+        telemetry::store::behind(self.progress.behind());
         telemetry::services::oldest_unacknowledged(oldest_unacknowledged(&view, (self.now)()));
         telemetry::machine::disk(&machine::disk(&self.data));
         telemetry::machine::process(&machine::process());

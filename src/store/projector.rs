@@ -68,11 +68,11 @@ pub struct Tending {
     pub now: Box<dyn Fn() -> Timestamp + Send>,
 }
 
-/// How far the store is, for health and metrics; cheap to ask at any time.
-#[derive(Debug, Default)]
+/// How far the store is, for health, metrics and whoever waits for it; cheap to ask at any time.
+#[derive(Debug)]
 pub struct Progress {
-    durable: AtomicU64,
-    projected: AtomicU64,
+    durable: watch::Receiver<Seq>,
+    projected: watch::Sender<Seq>,
     set_aside: AtomicU64,
     failing: AtomicBool,
 }
@@ -115,16 +115,41 @@ pub enum Failure {
 }
 
 impl Progress {
-    /// Entries that are durable but not yet in the store.
+    /// Of a store that is to follow a journal durable up to there.
+    #[must_use]
+    pub fn new(durable: watch::Receiver<Seq>) -> Self {
+        let (projected, set_aside, failing) = (watch::Sender::default(), AtomicU64::new(0), AtomicBool::new(false));
+        Self { durable, projected, set_aside, failing }
+    }
+
+    /// Entries that are durable but not yet in the store, as of this moment, also while the store does not answer.
     #[must_use]
     pub fn behind(&self) -> u64 {
-        self.durable.load(Ordering::Relaxed).saturating_sub(self.projected.load(Ordering::Relaxed))
+        self.durable.borrow().0.saturating_sub(self.projected().0)
+    }
+
+    /// History stands still, or there is more to keep than goes into one transaction. What is merely on its way is not
+    /// late.
+    #[must_use]
+    pub fn late(&self) -> bool {
+        self.failing() || self.behind() > BATCH_MAX as u64
     }
 
     /// The last entry known to be kept.
     #[must_use]
     pub fn projected(&self) -> Seq {
-        Seq(self.projected.load(Ordering::Relaxed))
+        *self.projected.borrow()
+    }
+
+    /// The store keeps everything up to here.
+    pub fn kept(&self, seq: Seq) {
+        self.projected.send_if_modified(|kept| std::mem::replace(kept, seq) != seq);
+    }
+
+    /// Waits until this entry is kept, for as long as it takes.
+    pub async fn reaches(&self, seq: Seq) {
+        // The sender is part of `self`: it cannot go before.
+        self.projected.subscribe().wait_for(|kept| *kept >= seq).await.ok();
     }
 
     /// Entries set aside since the start.
@@ -143,8 +168,8 @@ impl Progress {
 impl Projector {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, journal: JournalId, ports: Ports) -> Self {
-        let progress = Arc::new(Progress::default());
         let Ports { read, seal, durable, tending } = ports;
+        let progress = Arc::new(Progress::new(durable.clone()));
         let begins_after = Some(*durable.borrow());
         let (tended_at, rows_max) = (None, BATCH_MAX);
         let worker = Worker { store, journal, read, seal, progress, tending, tended_at, rows_max, begins_after };
@@ -193,13 +218,11 @@ impl Projector {
     fn follow(&mut self) -> Result<(), Failure> {
         let Self { worker, durable } = self;
         let through = *durable.borrow_and_update();
-        worker.progress.durable.store(through.0, Ordering::Relaxed);
         let outcome = worker.catch_up(through);
         if outcome.is_ok() {
             worker.tend();
         }
         worker.progress.failing.store(outcome.is_err(), Ordering::Relaxed);
-        telemetry::store::behind(worker.progress.behind());
         outcome
     }
 
@@ -244,7 +267,7 @@ pub fn rebuild(
     through: Seq,
     mut seen: impl FnMut(Seq),
 ) -> Result<Arc<Progress>, Failure> {
-    let progress = Arc::new(Progress::default());
+    let progress = Arc::new(Progress::new(watch::channel(through).1));
     let mut worker = Worker {
         store,
         journal,
@@ -279,7 +302,7 @@ impl Worker {
     /// Projects one batch; the last entry that is kept then, or none when there was nothing to do.
     fn step(&mut self, through: Seq) -> Result<Option<Seq>, Failure> {
         let kept = self.store.checkpoint(self.journal)?.unwrap_or_default();
-        self.progress.projected.store(kept.0, Ordering::Relaxed);
+        self.progress.kept(kept);
         if kept >= through {
             return Ok(None);
         }
