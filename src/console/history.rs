@@ -1,11 +1,14 @@
 //! The past, page by page, from the store. A question blocks a thread of the blocking pool, so few run at once.
+//!
+//! The store follows the journal a moment later. Whoever has just changed something gives the change's seq as
+//! `min_seq`, and the answer holds it: the question waits for the store, but not for long.
 
 use super::Shared;
 use super::access::Reader;
 use super::problem::Problem;
 use super::requests::Asked;
 use super::wire::{QuarantineWire, base64, time};
-use crate::domain::ids::{AssetId, PropertyName};
+use crate::domain::ids::{AssetId, PropertyName, Seq};
 use crate::domain::time::Timestamp;
 use crate::store::{
     AlarmLife, ObservationAsked, Page, PageAsked, QuarantineKept, Store, StoreError, StoredHead, StoredObservation,
@@ -23,6 +26,8 @@ pub(super) struct HistoryAsked {
     after: Option<String>,
     rows: Option<usize>,
     asset: Option<String>,
+    /// The answer is to hold what happened up to this event.
+    min_seq: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -35,6 +40,7 @@ pub(super) struct SeriesAsked {
     until: String,
     after: Option<String>,
     rows: Option<usize>,
+    min_seq: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -50,13 +56,13 @@ type Told<T> = Result<Json<PageWire<T>>, Problem>;
 /// `GET /api/v1/history/alarms`
 pub(super) async fn alarms(State(console): State<Shared>, _: Reader, Asked(asked): Asked<HistoryAsked>) -> Told<Value> {
     let page = page_asked(asked.after, asked.rows, asked.asset)?;
-    ask(&console, move |store| store.alarms(&page), alarm).await
+    ask(&console, asked.min_seq, move |store| store.alarms(&page), alarm).await
 }
 
 /// `GET /api/v1/history/tasks`
 pub(super) async fn tasks(State(console): State<Shared>, _: Reader, Asked(asked): Asked<HistoryAsked>) -> Told<Value> {
     let page = page_asked(asked.after, asked.rows, asked.asset)?;
-    ask(&console, move |store| store.tasks(&page), task).await
+    ask(&console, asked.min_seq, move |store| store.tasks(&page), task).await
 }
 
 /// `GET /api/v1/quarantine`
@@ -66,7 +72,7 @@ pub(super) async fn quarantine(
     Asked(asked): Asked<HistoryAsked>,
 ) -> Told<QuarantineWire> {
     let page = page_asked(asked.after, asked.rows, None)?;
-    ask(&console, move |store| store.quarantine(&page), quarantined).await
+    ask(&console, asked.min_seq, move |store| store.quarantine(&page), quarantined).await
 }
 
 /// `GET /api/v1/observations`: values about a person are named as sealed and stay so.
@@ -82,7 +88,7 @@ pub(super) async fn observations(
         from: moment("from", &asked.from)?,
         until: moment("until", &asked.until)?,
     };
-    ask(&console, move |store| store.observations(&series, &page), observation).await
+    ask(&console, asked.min_seq, move |store| store.observations(&series, &page), observation).await
 }
 
 fn moment(name: &str, text: &str) -> Result<Timestamp, Problem> {
@@ -99,15 +105,29 @@ fn page_asked(after: Option<String>, rows: Option<usize>, asset: Option<String>)
 
 async fn ask<T: Send + 'static, W>(
     console: &Shared,
+    min_seq: Option<u64>,
     question: impl FnOnce(&dyn Store) -> Result<Page<T>, StoreError> + Send + 'static,
     wire: impl Fn(T) -> W,
 ) -> Told<W> {
+    reached(console, min_seq).await?;
     let _slot = console.asking.try_acquire().map_err(|_| Problem::busy("many questions to history are in progress"))?;
     let store = std::sync::Arc::clone(&console.ports.store);
     let page = tokio::task::spawn_blocking(move || question(&*store)).await;
     let page = page.map_err(|_| Problem::busy("the question to history broke off"))??;
     let next = page.next.map(|cursor| cursor.to_string());
     Ok(Json(PageWire { rows: page.rows.into_iter().map(wire).collect(), next }))
+}
+
+/// Waits a moment for the store to be as far as the question asks.
+async fn reached(console: &Shared, min_seq: Option<u64>) -> Result<(), Problem> {
+    let progress = &console.ports.progress;
+    let Some(seq) = min_seq.map(Seq).filter(|seq| progress.projected() < *seq) else { return Ok(()) };
+    let _place = console.waiting.try_acquire().map_err(|_| Problem::busy("many questions wait for history"))?;
+    let waited = tokio::time::timeout(console.options.history_wait, progress.reaches(seq)).await;
+    waited.map_err(|_| {
+        let (at, behind) = (progress.projected(), progress.behind());
+        Problem::store_behind(format!("the store is at event {at} and was asked for {seq}; store behind: {behind}"))
+    })
 }
 
 fn alarm(life: AlarmLife) -> Value {

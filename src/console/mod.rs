@@ -93,6 +93,8 @@ struct Console {
     verifying: Semaphore,
     /// Questions to the store in progress.
     asking: Semaphore,
+    /// Questions that wait for the store to be far enough.
+    waiting: Semaphore,
     streams: Arc<Semaphore>,
     shutdown: CancellationToken,
 }
@@ -111,6 +113,7 @@ pub fn start(
         attempts: Attempts::new(options.sign_ins_per_minute, options.peers_max),
         verifying: Semaphore::new(options.verifying_max),
         asking: Semaphore::new(options.asking_max),
+        waiting: Semaphore::new(options.waiting_max),
         streams: Arc::new(Semaphore::new(options.streams_max)),
         shutdown: shutdown.clone(),
         ports,

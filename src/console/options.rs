@@ -39,6 +39,10 @@ pub struct Options {
     pub verifying_max: usize,
     /// Questions to the store at once; further ones are told to come back. Default 8.
     pub asking_max: usize,
+    /// How long a question with `min_seq` waits for the store to be that far. Default 2 s.
+    pub history_wait: Duration,
+    /// Questions that wait so at once; further ones are told to come back. Default 64.
+    pub waiting_max: usize,
     /// How long a command may wait for its verdict. Default 10 s.
     pub command_timeout: Duration,
     /// `/metrics` and `/health/ready` for anyone who can connect, instead of this machine only. Default no.
@@ -66,6 +70,8 @@ impl Default for Options {
             peers_max: 4_096,
             verifying_max: 2,
             asking_max: 8,
+            history_wait: Duration::from_secs(2),
+            waiting_max: 64,
             command_timeout: Duration::from_secs(10),
             metrics_open: false,
             simulated: false,

@@ -6,7 +6,7 @@ use crate::domain::ids::{AccountId, Seq};
 use crate::domain::reason::Verdict;
 use crate::domain::time::Timestamp;
 use crate::rules::Rule;
-use crate::store::Store;
+use crate::store::{Progress, Store};
 use futures_util::future::BoxFuture;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -28,6 +28,8 @@ pub struct Ports {
     pub rules: Port<(), Result<Vec<Arc<Rule>>, Unavailable>>,
     pub board: Arc<Board>,
     pub store: Arc<dyn Store>,
+    /// How far the store is.
+    pub progress: Arc<Progress>,
     /// The metrics page in Prometheus text form.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     pub health: Arc<dyn Fn() -> Health + Send + Sync>,

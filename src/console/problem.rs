@@ -65,6 +65,13 @@ impl Problem {
             .detail(detail)
             .retry_after(1)
     }
+
+    /// The store may be away for long: whoever asks comes back less often.
+    pub(super) fn store_behind(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_behind", "History is not that far yet")
+            .detail(detail)
+            .retry_after(5)
+    }
 }
 
 impl IntoResponse for Problem {

@@ -1,6 +1,7 @@
 //! The console over a real socket, with a real client and invented ports: who may do what, what a change answers,
 //! and that a stream which broke off ends where one that never did is.
 
+mod history;
 mod stream;
 
 use super::*;
@@ -13,7 +14,7 @@ use crate::domain::ids::{AccountId, AlarmId, AssetKind, CommandId, JournalId, Pr
 use crate::domain::reason::{Refusal, Verdict};
 use crate::domain::time::{Span, Timestamp};
 use crate::rules::{Rule, Vocabulary, compile};
-use crate::store::{SqliteStore, Store};
+use crate::store::{Progress, SqliteStore, Store};
 use futures_util::StreamExt as _;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -22,6 +23,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
+use tokio::sync::watch;
 
 const PASSWORD: &str = "correct horse";
 
@@ -29,6 +31,9 @@ const PASSWORD: &str = "correct horse";
 struct House {
     address: SocketAddr,
     board: Arc<Board>,
+    store: Arc<SqliteStore>,
+    progress: Arc<Progress>,
+    durable: watch::Sender<Seq>,
     commands: Arc<Mutex<Vec<Command>>>,
     sessions: Arc<Mutex<BTreeMap<String, Account>>>,
     verdict: Arc<Mutex<Result<Verdict, Unavailable>>>,
@@ -71,18 +76,41 @@ fn house_with(options: Options) -> House {
     let sessions: Arc<Mutex<BTreeMap<String, Account>>> = Arc::default();
     let verdict = Arc::new(Mutex::new(Ok(Verdict::Accepted)));
     let store = Arc::new(SqliteStore::open(&folder.path().join("store.db")).unwrap());
-    let ports = ports(&board, store, &commands, &sessions, &verdict);
+    let (durable, following) = watch::channel(Seq(10));
+    let progress = Arc::new(Progress::new(following));
+    progress.kept(Seq(10));
+    let history = History { store: store.clone(), progress: Arc::clone(&progress) };
+    let ports = ports(&board, history, &commands, &sessions, &verdict);
     let (shutdown, tracker) = (CancellationToken::new(), TaskTracker::new());
     let options = Options { listen: vec!["127.0.0.1:0".parse().unwrap()], ..options };
     let running = start(options, ports, &shutdown, &tracker).unwrap();
     let client = Client::builder().no_proxy().build().unwrap();
     let address = running.addresses[0];
-    House { address, board, commands, sessions, verdict, client, shutdown, tracker, running, _folder: folder }
+    House {
+        address,
+        board,
+        store,
+        progress,
+        durable,
+        commands,
+        sessions,
+        verdict,
+        client,
+        shutdown,
+        tracker,
+        running,
+        _folder: folder,
+    }
+}
+
+struct History {
+    store: Arc<dyn Store>,
+    progress: Arc<Progress>,
 }
 
 fn ports(
     board: &Arc<Board>,
-    store: Arc<dyn Store>,
+    History { store, progress }: History,
     commands: &Arc<Mutex<Vec<Command>>>,
     sessions: &Arc<Mutex<BTreeMap<String, Account>>>,
     verdict: &Arc<Mutex<Result<Verdict, Unavailable>>>,
@@ -127,6 +155,7 @@ fn ports(
         rules: Arc::new(|()| Box::pin(async { Ok(rules()) })),
         board: Arc::clone(board),
         store,
+        progress,
         metrics: Arc::new(|| "rettidig_up 1\n".into()),
         health: Arc::new(|| Health {
             parts: vec![part("journal", true, true, None), part("store", false, false, Some(12))],
