@@ -11,8 +11,8 @@ use super::wire::{QuarantineWire, base64, time};
 use crate::domain::ids::{AssetId, PropertyName, Seq};
 use crate::domain::time::Timestamp;
 use crate::store::{
-    AlarmLife, ObservationAsked, Page, PageAsked, QuarantineKept, Store, StoreError, StoredHead, StoredObservation,
-    StoredValue, TaskLife,
+    AlarmLife, Bucket, ObservationAsked, Page, PageAsked, QuarantineKept, Rollup, RollupAsked, Store, StoreError,
+    StoredHead, StoredObservation, StoredValue, TaskLife,
 };
 use axum::Json;
 use axum::extract::State;
@@ -41,6 +41,26 @@ pub(super) struct SeriesAsked {
     after: Option<String>,
     rows: Option<usize>,
     min_seq: Option<u64>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RollupsAsked {
+    asset: String,
+    property: String,
+    /// RFC 3339: roll-ups that start then or later, and before `until`.
+    from: String,
+    until: String,
+    bucket: BucketAsked,
+    after: Option<String>,
+    rows: Option<usize>,
+    min_seq: Option<u64>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum BucketAsked {
+    Hour,
+    Day,
 }
 
 #[derive(Serialize)]
@@ -73,6 +93,27 @@ pub(super) async fn quarantine(
 ) -> Told<QuarantineWire> {
     let page = page_asked(asked.after, asked.rows, None)?;
     ask(&console, asked.min_seq, move |store| store.quarantine(&page), quarantined).await
+}
+
+/// `GET /api/v1/observations/rollups`: the numbers of an asset's property, by hours or days of UTC. Values about a person
+/// are in none of them.
+pub(super) async fn rollups(
+    State(console): State<Shared>,
+    _: Reader,
+    Asked(asked): Asked<RollupsAsked>,
+) -> Told<Value> {
+    let page = page_asked(asked.after, asked.rows, None)?;
+    let rollups = RollupAsked {
+        asset: AssetId::new(asked.asset),
+        property: PropertyName::new(asked.property),
+        from: moment("from", &asked.from)?,
+        until: moment("until", &asked.until)?,
+        bucket: match asked.bucket {
+            BucketAsked::Hour => Bucket::Hour,
+            BucketAsked::Day => Bucket::Day,
+        },
+    };
+    ask(&console, asked.min_seq, move |store| store.rollups(&rollups, &page), |kept| rollup(&kept)).await
 }
 
 /// `GET /api/v1/observations`: values about a person are named as sealed and stay so.
@@ -205,5 +246,15 @@ fn observation(stored: StoredObservation) -> Value {
         "value": value,
         "closed": closed,
         "exercise": stored.exercise,
+    })
+}
+
+fn rollup(rollup: &Rollup) -> Value {
+    json!({
+        "start_at": time(rollup.start_at),
+        "count": rollup.count,
+        "min": rollup.min,
+        "max": rollup.max,
+        "mean": rollup.mean,
     })
 }

@@ -44,6 +44,7 @@ pub(super) fn router(console: &Shared) -> Router {
         .route("/history/alarms", get(history::alarms))
         .route("/history/tasks", get(history::tasks))
         .route("/observations", get(history::observations))
+        .route("/observations/rollups", get(history::rollups))
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { wrong_method() })
         .layer(DefaultBodyLimit::max(console.options.body_bytes_max))

@@ -18,7 +18,7 @@ use crate::domain::time::{Span, Timestamp};
 use crate::domain::uplink::Ingress;
 use std::collections::BTreeMap;
 
-pub(super) const JOURNAL: JournalId = JournalId([1; 16]);
+pub(crate) const JOURNAL: JournalId = JournalId([1; 16]);
 const RESTORED: JournalId = JournalId([2; 16]);
 
 /// Runs the whole suite.
@@ -83,7 +83,7 @@ fn ingress() -> Ingress {
     Ingress { client: "gw".into(), connection: 1, packet: None, duplicate_flag: false, content }
 }
 
-pub(super) fn projected(entries: &[Entry]) -> Vec<Projected> {
+pub(crate) fn projected(entries: &[Entry]) -> Vec<Projected> {
     entries.iter().map(|(_, at, event, decision)| rows::project(*at, event, decision, &seal).unwrap()).collect()
 }
 
@@ -91,13 +91,13 @@ fn project(store: &dyn Store, entries: &[Entry]) {
     store.project(JOURNAL, &projected(entries)).unwrap();
 }
 
-pub(super) fn placed(seq: u64, device: &str, asset: &str) -> Entry {
+pub(crate) fn placed(seq: u64, device: &str, asset: &str) -> Entry {
     let device =
         Device { id: device.into(), sensor_type: "em400".into(), asset: asset.into(), mounting: BTreeMap::new() };
     entry(seq, Event::Registered(vec![RegistryChange::PutDevice(device)]), Vec::new())
 }
 
-pub(super) fn observed(seq: u64, device: &str, values: Vec<(&str, Value, i64)>) -> Entry {
+pub(crate) fn observed(seq: u64, device: &str, values: Vec<(&str, Value, i64)>) -> Entry {
     let observations = values
         .into_iter()
         .map(|(property, value, observed_at)| Observation {

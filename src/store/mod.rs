@@ -20,7 +20,7 @@ mod sqlite;
 mod tables;
 
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 #[cfg(test)]
 mod tests;
 

@@ -1,12 +1,15 @@
 //! History over HTTP: whoever names a seq reads what has happened up to it, or is told how far the store is.
 
 use super::*;
+use crate::domain::observation::{Finite, Value as Measured};
+use crate::store::conformance;
 
-const PAST: [&str; 4] = [
+const PAST: [&str; 5] = [
     "/api/v1/history/alarms?",
     "/api/v1/history/tasks?",
     "/api/v1/quarantine?",
     "/api/v1/observations?asset=bin-7&property=fill&from=2026-01-01T00:00:00Z&until=2026-01-02T00:00:00Z&",
+    "/api/v1/observations/rollups?asset=bin-7&property=fill&from=2026-01-01T00:00:00Z&until=2026-01-02T00:00:00Z&bucket=day&",
 ];
 
 #[tokio::test]
@@ -46,5 +49,41 @@ async fn a_store_that_is_not_there_in_time_says_how_far_it_is() {
     for path in PAST {
         let there = house.ask_as("anna", Method::GET, &format!("{path}min_seq=42")).send().await.unwrap();
         assert_eq!(there.status(), StatusCode::OK, "{path}");
+    }
+}
+
+/// As a sensor of `bin-7` would have sent them: 0, 1, 2 … at half past every hour.
+fn a_number_every_hour(house: &House, hours: i64) {
+    let start = "2026-01-01T00:30:00Z".parse::<jiff::Timestamp>().unwrap().as_microsecond();
+    let number = |hour: i64| Finite::new(hour as f64).map(Measured::Number).unwrap();
+    let values = (0..hours).map(|hour| ("fill", number(hour), start + hour * 3_600_000_000)).collect();
+    let entries = [conformance::placed(11, "dev-7", "bin-7"), conformance::observed(12, "dev-7", values)];
+    house.store.project(conformance::JOURNAL, &conformance::projected(&entries)).unwrap();
+}
+
+#[tokio::test]
+async fn numbers_are_rolled_up_by_hours_and_days_page_by_page() {
+    let house = house();
+    a_number_every_hour(&house, 30);
+    let ask = async |query: &str| -> Value {
+        let path = format!("/api/v1/observations/rollups?asset=bin-7&property=fill&{query}");
+        house.ask_as("auditor", Method::GET, &path).send().await.unwrap().json().await.unwrap()
+    };
+    let days = "from=2026-01-01T00:00:00Z&until=2026-01-03T00:00:00Z";
+    let expected = json!({ "rows": [
+        { "start_at": "2026-01-01T00:00:00Z", "count": 24, "min": 0.0, "max": 23.0, "mean": 11.5 },
+        { "start_at": "2026-01-02T00:00:00Z", "count": 6, "min": 24.0, "max": 29.0, "mean": 26.5 },
+    ] });
+    assert_eq!(ask(&format!("{days}&bucket=day")).await, expected);
+    let first = ask(&format!("{days}&bucket=hour&rows=29")).await;
+    assert_eq!(first["rows"].as_array().unwrap().len(), 29);
+    let rest = ask(&format!("{days}&bucket=hour&rows=29&after={}", first["next"].as_str().unwrap())).await;
+    let last = json!({ "start_at": "2026-01-02T05:00:00Z", "count": 1, "min": 29.0, "max": 29.0, "mean": 29.0 });
+    assert_eq!(rest, json!({ "rows": [last] }));
+    let part = ask("from=2026-01-01T05:00:00%2B01:00&until=2026-01-01T05:00:00Z&bucket=hour").await;
+    assert_eq!(part["rows"][0]["start_at"], "2026-01-01T04:00:00Z");
+    assert_eq!(part["rows"].as_array().unwrap().len(), 1);
+    for wrong in [format!("{days}&bucket=week"), days.to_owned(), "from=monday&until=tuesday&bucket=day".into()] {
+        assert_eq!(ask(&wrong).await["code"], "bad_request", "{wrong}");
     }
 }
