@@ -9,7 +9,7 @@ use super::access::Reader;
 use super::ports::SessionToken;
 use super::problem::Problem;
 use super::requests::Asked;
-use super::wire::{ChangesWire, NumbersWire, ResetWire};
+use super::wire::{ChangesWire, NumbersWire, ResetWire, StoreWire};
 use crate::board::{Difference, Ledger, Place, View};
 use crate::domain::ids::{JournalId, Seq};
 use crate::telemetry;
@@ -56,6 +56,8 @@ struct Watching {
     phase: Phase,
     journal: JournalId,
     ledger: Ledger,
+    /// As this client was told.
+    store: StoreWire,
     published: watch::Receiver<Seq>,
     heartbeat: Interval,
     pace: Interval,
@@ -96,6 +98,7 @@ impl Watching {
             phase: resumes.map_or_else(|| reset(&view, options.part_rows_max), |seen| Phase::Following { seen }),
             journal: view.journal,
             ledger: view.ledger,
+            store: StoreWire::new(&console.ports.progress),
             published,
             heartbeat: every(options.heartbeat),
             pace: every(options.pace),
@@ -137,8 +140,9 @@ impl Watching {
 
     fn next_piece(&mut self) -> Event {
         let rows_max = self.console.options.part_rows_max;
+        self.store = StoreWire::new(&self.console.ports.progress);
         let Phase::Resetting { view, place, part, parts } = &mut self.phase else { return beat() };
-        let piece = ResetWire::new(view, &view.part(place, rows_max), *part, *parts);
+        let piece = ResetWire::new(view, &view.part(place, rows_max), *part, *parts, self.store);
         let mut event = named("reset", &piece);
         if std::mem::take(&mut self.first) {
             event = event.retry(RECONNECT_AFTER);
@@ -165,8 +169,9 @@ impl Watching {
             Difference::Changes(changes) => {
                 self.phase = Phase::Following { seen: view.seq };
                 self.ledger = view.ledger;
+                self.store = StoreWire::new(&self.console.ports.progress);
                 self.heartbeat.reset();
-                Some(named("changes", &ChangesWire::new(&view, &changes)).id(view.seq.to_string()))
+                Some(named("changes", &ChangesWire::new(&view, &changes, self.store)).id(view.seq.to_string()))
             }
             Difference::Reset => {
                 telemetry::console::stream_reset();
@@ -194,12 +199,12 @@ impl Watching {
                 Err(_) => Woken::Shutdown,
             },
             _ = self.heartbeat.tick() => {
-                let view = self.console.ports.board.view();
-                if view.ledger == self.ledger {
+                let (view, store) = (self.console.ports.board.view(), StoreWire::new(&self.console.ports.progress));
+                if view.ledger == self.ledger && store.looks_like(self.store) {
                     return Woken::Say(beat());
                 }
-                self.ledger = view.ledger;
-                Woken::Say(named("numbers", &NumbersWire::from(&*view)))
+                (self.ledger, self.store) = (view.ledger, store);
+                Woken::Say(named("numbers", &NumbersWire::new(&view, store)))
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::domain::decision::Seen;
 use crate::domain::ids::Seq;
 use crate::domain::reason::QuarantineReason;
 use crate::domain::time::Timestamp;
+use crate::store::Progress;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -112,11 +113,21 @@ pub(super) struct LedgerWire {
     balanced: bool,
 }
 
+/// How far history is behind the present.
+#[derive(Clone, Copy, Serialize)]
+pub(super) struct StoreWire {
+    /// Entries of the journal that the store does not hold yet.
+    behind: u64,
+    /// More than what is merely on its way: people should know.
+    late: bool,
+}
+
 /// Numbers that accompany every message of the stream.
 #[derive(Serialize)]
 pub(super) struct NumbersWire {
     counts: CountsWire,
     ledger: LedgerWire,
+    store: StoreWire,
 }
 
 /// Stream event `changes`: rows in their latest form, ids that left.
@@ -215,14 +226,25 @@ impl From<&QuarantineRow> for QuarantineWire {
     }
 }
 
-impl From<&View> for NumbersWire {
-    fn from(view: &View) -> Self {
-        Self { counts: counts(&view.counts, view.devices_silent.len()), ledger: ledger(&view.ledger) }
+impl StoreWire {
+    pub(super) fn new(progress: &Progress) -> Self {
+        Self { behind: progress.behind(), late: progress.late() }
+    }
+
+    /// Whether a person would see another thing. What is merely on its way is shown by nobody.
+    pub(super) const fn looks_like(self, other: Self) -> bool {
+        self.late == other.late && (self.behind == other.behind || !self.late)
+    }
+}
+
+impl NumbersWire {
+    pub(super) fn new(view: &View, store: StoreWire) -> Self {
+        Self { counts: counts(&view.counts, view.devices_silent.len()), ledger: ledger(&view.ledger), store }
     }
 }
 
 impl ChangesWire {
-    pub(super) fn new(view: &View, changes: &Changes) -> Self {
+    pub(super) fn new(view: &View, changes: &Changes, store: StoreWire) -> Self {
         Self {
             seq: view.seq.0,
             at: time(view.at),
@@ -233,13 +255,13 @@ impl ChangesWire {
             devices_silent: changes.devices_silent.iter().map(ToString::to_string).collect(),
             devices_heard: changes.devices_heard.iter().map(ToString::to_string).collect(),
             quarantine: rows(&changes.quarantine),
-            numbers: view.into(),
+            numbers: NumbersWire::new(view, store),
         }
     }
 }
 
 impl ResetWire {
-    pub(super) fn new(view: &View, piece: &Part, part: usize, parts: usize) -> Self {
+    pub(super) fn new(view: &View, piece: &Part, part: usize, parts: usize, store: StoreWire) -> Self {
         let quarantine =
             if part == 1 { view.quarantine.iter().map(|row| (&**row).into()).collect() } else { Vec::new() };
         Self {
@@ -252,7 +274,7 @@ impl ResetWire {
             tasks: rows(&piece.tasks),
             devices_silent: piece.devices_silent.iter().map(ToString::to_string).collect(),
             quarantine,
-            numbers: view.into(),
+            numbers: NumbersWire::new(view, store),
         }
     }
 

@@ -113,6 +113,26 @@ const checks = {
     await gateway.stop();
   },
 
+  async "says that history is behind, how far, and that it has caught up, in both languages"() {
+    const gateway = await fakeGateway({ signedIn: true });
+    const page = await open(gateway.url);
+    await page.getByText("Live", { exact: true }).waitFor();
+    assert.equal(await page.getByText(/^Historik bagud/).count(), 0);
+    for (const [behind, told] of [[9_000, "9.000"], [12_345, "12.345"]]) {
+      gateway.state.store = { behind, late: true };
+      gateway.count();
+      await page.getByText(`Historik bagud: ${told}`, { exact: true }).waitFor();
+    }
+    await page.getByRole("status").filter({ hasText: /^Alarmer og opgaver er ajour\./ }).waitFor();
+    await page.getByRole("button", { name: "English" }).click();
+    await page.getByText("Store behind: 12,345", { exact: true }).waitFor();
+    gateway.state.store = { behind: 3, late: false };
+    gateway.publish({});
+    await page.getByText(/^Store behind/).waitFor({ state: "detached" });
+    await done(page);
+    await gateway.stop();
+  },
+
   async "follows 20,000 open alarms"() {
     const gateway = await fakeGateway({ signedIn: true });
     const like = gateway.state.alarms.get(901);

@@ -30,6 +30,10 @@ export async function fakeGateway({ port = 0, signedIn = false, simulated = true
       const changes = { ...nothing, ...rows, seq: state.seq, at: now.toISOString(), ...numbers(state) };
       state.streams.forEach((stream) => send(stream, "changes", changes, state.seq));
     },
+    /** Tells numbers alone, as the gateway does when nothing else has changed. */
+    count() {
+      state.streams.forEach((stream) => stream.write(`event: numbers\ndata: ${JSON.stringify(numbers(state))}\n\n`));
+    },
     /** Breaks every stream off, as a restart would. */
     breakOff() {
       state.streams.forEach((stream) => stream.destroy());
@@ -116,7 +120,7 @@ async function body(request) {
   return JSON.parse(text);
 }
 
-function numbers({ alarms, tasks, devicesSilent }) {
+function numbers({ alarms, tasks, devicesSilent, store }) {
   const open = [...alarms.values()].filter((alarm) => alarm.closed_at === undefined);
   return {
     counts: {
@@ -127,6 +131,7 @@ function numbers({ alarms, tasks, devicesSilent }) {
       quarantined: { unparsable: 41, unknown_device: 12, out_of_range: 7, oversize: 2, cpr_number: 0 },
     },
     ledger: { received: 128_402, decided: 126_880, redacted: 24, quarantined: 62, duplicate: 1_425, refused: 7, in_flight: 4, balanced: true },
+    store: store ?? { behind: 0, late: false },
   };
 }
 

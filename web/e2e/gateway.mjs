@@ -122,7 +122,7 @@ await run({
     await stop(demo.child, "SIGINT");
   },
 
-  async "a first start makes one account, and a killed gateway comes back to the same screen"() {
+  async "a first start makes one account, and a killed gateway comes back to the same screen, without its database"() {
     const folder = mkdtempSync(join(tmpdir(), "rettidig-e2e-"));
     const config = join(folder, "config");
     assert.equal(spawnSync(binary, ["init", config]).status, 0);
@@ -130,6 +130,8 @@ await run({
       RETTIDIG__DATA__FOLDER: join(folder, "data"),
       RETTIDIG__ENDPOINT__LISTEN: "127.0.0.1:0",
       RETTIDIG__HTTP__LISTEN: "127.0.0.1:0",
+      // Nobody listens there.
+      RETTIDIG__STORE__URL: "postgres://rettidig@127.0.0.1:1/rettidig",
     };
     const link = /(http:\/\/localhost:\d+\/first-start#\S+)/;
     const first = await start(["run", "--config", config], [link], environment);
@@ -143,6 +145,8 @@ await run({
     await page.getByText("Live", { exact: true }).waitFor(PATIENCE);
     assert.equal(page.url(), `${origin}/`);
     assert.equal(await page.getByText("Simuleret").count(), 0);
+    await page.getByText(/^Historik bagud: \d+$/).waitFor(PATIENCE);
+    await accessible(page);
 
     await stop(first.child, "SIGKILL");
     await page.getByText(/Ikke live siden kl\. /).waitFor(PATIENCE);

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { Follower } from "./board";
 import { Sorted } from "./sorted";
-import type { Alarm, Changes, Counts, Ledger, Reset, StreamEvent, Task } from "./wire";
+import type { Alarm, Changes, Counts, Ledger, Reset, Store, StreamEvent, Task } from "./wire";
 
 const counts: Counts = { alarms_open: [0, 0, 0, 0], alarms_unacknowledged: 0, tasks_open: 0, devices_silent: 0, quarantined: {} };
 const ledger: Ledger = { received: 0, decided: 0, redacted: 0, quarantined: 0, duplicate: 0, refused: 0, in_flight: 0, balanced: true };
+const store: Store = { behind: 0, late: false };
 
 function alarm(id: number, more: Partial<Alarm> = {}): Alarm {
   const at = `2026-03-01T10:00:${String(id % 60).padStart(2, "0")}Z`;
@@ -17,11 +18,11 @@ function task(id: number, of: number, more: Partial<Task> = {}): Task {
 }
 
 function reset(seq: number, data: Partial<Reset> = {}): StreamEvent {
-  return { name: "reset", data: { journal: "j1", seq, at: "", part: 1, parts: 1, alarms: [], tasks: [], devices_silent: [], quarantine: [], counts, ledger, ...data } };
+  return { name: "reset", data: { journal: "j1", seq, at: "", part: 1, parts: 1, alarms: [], tasks: [], devices_silent: [], quarantine: [], counts, ledger, store, ...data } };
 }
 
 function changes(seq: number, data: Partial<Changes> = {}): StreamEvent {
-  return { name: "changes", data: { seq, at: "", alarms: [], alarms_gone: [], tasks: [], tasks_gone: [], devices_silent: [], devices_heard: [], quarantine: [], counts, ledger, ...data } };
+  return { name: "changes", data: { seq, at: "", alarms: [], alarms_gone: [], tasks: [], tasks_gone: [], devices_silent: [], devices_heard: [], quarantine: [], counts, ledger, store, ...data } };
 }
 
 function after(...events: StreamEvent[]): Follower {
@@ -107,8 +108,9 @@ describe("following a stream", () => {
   });
 
   it("takes numbers without moving the seq", () => {
-    const follower = after(reset(10), { name: "numbers", data: { counts, ledger: { ...ledger, received: 7, balanced: false } } });
+    const follower = after(reset(10), { name: "numbers", data: { counts, ledger: { ...ledger, received: 7, balanced: false }, store: { behind: 9_000, late: true } } });
     expect(follower.board.ledger.received).toBe(7);
+    expect(follower.board.store).toEqual({ behind: 9_000, late: true });
     expect(follower.resume?.seq).toBe(10);
   });
 });

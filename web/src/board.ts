@@ -2,7 +2,7 @@
 // Nothing here touches the network or the page; the same events in the same order give the same board.
 
 import { Sorted } from "./sorted";
-import type { Alarm, Counts, Ledger, Quarantined, StreamEvent, Task } from "./wire";
+import type { Alarm, Counts, Ledger, Quarantined, Store, StreamEvent, Task } from "./wire";
 
 /** As many as the gateway keeps for screens. */
 const QUARANTINE_MAX = 100;
@@ -15,6 +15,7 @@ export class Board {
   quarantine: Quarantined[] = [];
   counts: Counts = { alarms_open: [0, 0, 0, 0], alarms_unacknowledged: 0, tasks_open: 0, devices_silent: 0, quarantined: {} };
   ledger: Ledger = { received: 0, decided: 0, redacted: 0, quarantined: 0, duplicate: 0, refused: 0, in_flight: 0, balanced: true };
+  store: Store = { behind: 0, late: false };
   /** Which journal the seq belongs to. */
   journal = "";
   /** When the last event was decided, by the gateway's clock. */
@@ -81,7 +82,7 @@ export class Follower {
         if (this.coming === undefined) return false;
         this.coming.take(data);
         if (data.part < data.parts) return false;
-        Object.assign(this.coming, { journal: data.journal, seq: data.seq, at: data.at, counts: data.counts, ledger: data.ledger });
+        Object.assign(this.coming, { journal: data.journal, seq: data.seq, at: data.at, counts: data.counts, ledger: data.ledger, store: data.store });
         this.board = this.coming;
         this.coming = undefined;
         return true;
@@ -90,11 +91,11 @@ export class Follower {
         const { data } = event;
         this.board.take(data);
         this.board.forget(data);
-        Object.assign(this.board, { seq: data.seq, at: data.at, counts: data.counts, ledger: data.ledger });
+        Object.assign(this.board, { seq: data.seq, at: data.at, counts: data.counts, ledger: data.ledger, store: data.store });
         return true;
       }
       case "numbers":
-        Object.assign(this.board, { counts: event.data.counts, ledger: event.data.ledger });
+        Object.assign(this.board, { counts: event.data.counts, ledger: event.data.ledger, store: event.data.store });
         return true;
       case "signed-out":
         return false;

@@ -90,9 +90,18 @@ export interface Ledger {
   balanced: boolean;
 }
 
+/** How far history is behind the present. */
+export interface Store {
+  /** Entries that history does not hold yet. */
+  behind: number;
+  /** More than what is merely on its way. */
+  late: boolean;
+}
+
 export interface Numbers {
   counts: Counts;
   ledger: Ledger;
+  store: Store;
 }
 
 /** A piece of the whole: part 1 starts afresh, the last part is live. */

@@ -57,6 +57,23 @@ async fn a_quiet_stream_shows_that_it_is_alive_and_brings_the_ledger() {
 }
 
 #[tokio::test]
+async fn a_quiet_stream_says_that_the_store_is_behind_and_that_it_has_caught_up() {
+    let house = house_with(Options { heartbeat: Duration::from_millis(5), ..Options::default() });
+    let mut told = house.stream(None).await;
+    let (_, reset) = told.next_named("reset").await;
+    assert_eq!(reset["store"], json!({ "behind": 0, "late": false }));
+    house.durable.send_replace(Seq(20_010));
+    let (_, numbers) = told.next_named("numbers").await;
+    assert_eq!(numbers["store"], json!({ "behind": 20_000, "late": true }));
+    house.progress.kept(Seq(20_000));
+    let (_, numbers) = told.next_named("numbers").await;
+    assert_eq!(numbers["store"], json!({ "behind": 10, "late": false }));
+    // What is on its way is told with the next thing there is to tell.
+    house.progress.kept(Seq(20_010));
+    told.next_named("alive").await;
+}
+
+#[tokio::test]
 async fn a_stream_ends_with_its_session() {
     let house = house_with(Options { session_check: Duration::from_millis(5), ..Options::default() });
     let mut told = house.stream(None).await;
