@@ -10,10 +10,13 @@ mod gateway;
 mod load;
 #[path = "support/mqtt.rs"]
 mod mqtt;
+#[path = "support/phone.rs"]
+mod phone;
 
 use gateway::{Child, Metrics, Site, asset, bin, crew, device};
 use load::{Sender, Style, Target};
-use mqtt::{Connection, Packet};
+use mqtt::Connection;
+use phone::work_one_task;
 use rettidig::domain::time::Timestamp;
 use rettidig::telemetry::{CATALOGUE, Kind, Metric, Values, markdown};
 use rettidig::vault::ClientRole;
@@ -85,27 +88,6 @@ fn metric_of(name: &str) -> Option<&'static Metric> {
     exact
         .filter(|metric| !matches!(metric.kind, Kind::Histogram(_)))
         .or_else(|| ["_bucket", "_sum", "_count"].into_iter().find_map(histogram))
-}
-
-/// A crew takes the first task it is offered and completes it.
-fn work_one_task(phone: &mut Connection) {
-    let Packet::Message { payload, packet, .. } = phone.next().unwrap() else { panic!("not a task") };
-    phone.acknowledge(packet.unwrap()).unwrap();
-    let task: Value = serde_json::from_slice(&payload).unwrap();
-    let mut unanswered = 0;
-    for (packet, answer) in (1..).zip(["accepted", "en-route", "on-site", "completed"]) {
-        let reply = serde_json::json!({ "task": task["task"], "answer": answer }).to_string();
-        phone.publish(Some(packet), false, "rettidig/v1/crew/crew-1/replies", reply.as_bytes()).unwrap();
-        unanswered += 1;
-    }
-    // Further tasks may come in between.
-    while unanswered > 0 {
-        match phone.next().unwrap() {
-            Packet::Acknowledged(_) => unanswered -= 1,
-            Packet::Message { packet, .. } => phone.acknowledge(packet.unwrap()).unwrap(),
-            other => panic!("{other:?}"),
-        }
-    }
 }
 
 #[test]
