@@ -7,10 +7,11 @@ SHELL := /bin/bash
 CARGO ?= cargo
 ROUNDS ?= 50
 SEEDS ?= 500
+MINUTES ?= 10
 BINARY := target/release/rettidig
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
-.PHONY: help demo run test check real e2e crash sim metrics bench fuzz web binary tools-build tools-test clean
+.PHONY: help demo run test check real e2e crash away sim metrics bench fuzz web binary tools-build tools-test clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +45,9 @@ e2e: tools-test web ## the page in a real browser against the real gateway
 
 crash: tools-test ## kill -9 at random moments under load: make crash ROUNDS=50
 	RETTIDIG_CRASH_ROUNDS=$(ROUNDS) $(CARGO) test --locked --features faults --test crash -- --nocapture
+
+away: tools-test ## PostgreSQL stopped, then paused, under load, with figures: make away MINUTES=10
+	RETTIDIG_AWAY_MINUTES=$(MINUTES) $(CARGO) test --locked --release --test away -- --nocapture --test-threads=1
 
 sim: ## seeded simulation with faults: make sim SEEDS=500, or SEED=42 for one
 	RETTIDIG_SIM_SEEDS=$(SEEDS) RETTIDIG_SIM_SEED=$(SEED) $(CARGO) test --locked --test sim -- --nocapture

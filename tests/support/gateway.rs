@@ -84,6 +84,27 @@ impl Site {
         self.folder.path().join("config")
     }
 
+    /// The program with this site's configuration, as somebody beside the gateway runs it.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rettidig"));
+        command.args(arguments).arg("--config").arg(self.config()).envs(&self.overlay).env_remove("RUST_LOG");
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// `rettidig store rebuild --verify` says that history is what the journal gives, up to its last entry.
+    pub fn history_is_whole(&self) -> Result<(), String> {
+        for arguments in [&["store", "rebuild", "--verify", "--json"][..], &["store", "status", "--json"]] {
+            let output = self.command(arguments).output().unwrap();
+            let told = String::from_utf8_lossy(&output.stdout).into_owned();
+            let behind = serde_json::from_str::<serde_json::Value>(&told).map(|told| told["behind"].clone());
+            if !output.status.success() || behind.is_ok_and(|behind| behind.as_u64().is_some_and(|count| count > 0)) {
+                return Err(format!("{arguments:?}: {told}{}", String::from_utf8_lossy(&output.stderr)));
+            }
+        }
+        Ok(())
+    }
+
     /// Changes a shipped rule file; what is to be replaced must be there.
     pub fn change_rules(&self, file: &str, from: &str, to: &str) {
         let path = self.config().join("rules").join(file);
@@ -268,13 +289,9 @@ pub struct Child {
 impl Child {
     /// Starts it and does not wait.
     pub fn launch(site: &Site, faults: &[(&str, String)]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_rettidig"))
-            .args(["run", "--config"])
-            .arg(site.config())
-            .envs(&site.overlay)
+        let mut process = site
+            .command(&["run"])
             .envs(faults.iter().map(|(name, value)| (name, value)))
-            .env_remove("RUST_LOG")
-            .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -373,6 +390,31 @@ impl Child {
     /// The metrics page: one reading.
     pub fn metrics(&self) -> Metrics {
         metrics(self.http)
+    }
+
+    /// What `/health/ready` says about the store.
+    pub fn store(&self) -> serde_json::Value {
+        let answer = get(self.http, "/health/ready");
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str::<serde_json::Value>(body).unwrap()["parts"]["store"].clone()
+    }
+
+    /// Waits until this is so of the store.
+    pub fn wait_for_store(&self, what: &str, is_so: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        let waited = stopwatch();
+        loop {
+            let store = self.store();
+            if is_so(&store) {
+                return store;
+            }
+            assert!(waited.elapsed() < PATIENCE, "waited in vain: {what}: {store}");
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// Waits until the store holds everything there is.
+    pub fn wait_for_history(&self) {
+        self.wait_for_store("history is whole", |store| store["ready"] == true && store["behind"] == 0);
     }
 
     /// Waits until a counter has come this far.
