@@ -1,6 +1,8 @@
 //! `kill -9` at any moment, under load: what a device holds an acknowledgement for is in the journal, exactly once.
 //!
-//! `make crash ROUNDS=50`. Each round says how it kills; its seed replays it: `RETTIDIG_CRASH_SEED=42`.
+//! `make crash ROUNDS=50`. Each round says how it kills; its seed replays it: `RETTIDIG_CRASH_SEED=42`. In every third
+//! round history is in a PostgreSQL that is stopped, paused and killed meanwhile; in the end it holds what the journal
+//! gives, row by row.
 #![allow(clippy::allow_attributes, reason = "the shared support files allow what one binary does not use")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failing test may panic")]
 #![allow(clippy::print_stdout, clippy::wildcard_enum_match_arm, reason = "a test reports and picks what it looks for")]
@@ -13,15 +15,21 @@ mod load;
 mod mosquitto;
 #[path = "support/mqtt.rs"]
 mod mqtt;
+#[path = "support/postgres.rs"]
+mod postgres;
 
 use gateway::{Child, Site, bin, crew, device};
 use load::{Audit, Sender, Style, Target, audit};
 use mosquitto::Mosquitto;
 use mqtt::{Login, PATIENCE};
+use postgres::Cluster;
 use rettidig::domain::time::Timestamp;
 use rettidig::telemetry::stopwatch;
 use rettidig::vault::ClientRole;
 use std::net::SocketAddr;
+use std::sync::OnceLock;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 const ROUNDS: u64 = 4;
@@ -40,6 +48,10 @@ const FIRST_STARTS: u64 = 6;
 /// What a broker is given at once, and how often.
 const ALLOWANCE: u64 = 100;
 const BETWEEN_ALLOWANCES: Duration = Duration::from_millis(50);
+/// One round in so many has a PostgreSQL.
+const ROUNDS_PER_DATABASE: u64 = 3;
+/// The longest time, in milliseconds, that PostgreSQL is there or away without a change.
+const UNREST_MS_MAX: u64 = 600;
 
 #[test]
 fn what_is_acknowledged_survives_kill_9() {
@@ -51,12 +63,15 @@ fn what_is_acknowledged_survives_kill_9() {
     let (mut lost, mut duplicate_tasks, mut failed) = (0, 0, Vec::new());
     for round in 0..rounds {
         let seed = first + round;
-        let (audit, story) = Round::new(seed).play();
+        let (audit, history, story) = Round::new(seed).play();
         println!("seed {seed}: {story}: {audit:?}");
+        if let Err(difference) = &history {
+            println!("seed {seed}: history is not what the journal gives: {difference}");
+        }
         lost += audit.lost;
         duplicate_tasks += audit.duplicate_tasks;
         assert!(audit.messages > 0 && audit.incidents > 0, "round {seed} has shown nothing");
-        if audit.lost + audit.doubled + audit.missed_tasks + audit.duplicate_tasks > 0 {
+        if audit.lost + audit.doubled + audit.missed_tasks + audit.duplicate_tasks > 0 || history.is_err() {
             failed.push(seed);
         }
     }
@@ -77,12 +92,13 @@ struct Round {
     chance: Chance,
     site: Site,
     broker: Option<Mosquitto>,
+    unrest: Option<Unrest>,
     target: Target,
     story: Vec<String>,
 }
 
 impl Round {
-    /// The lowest bit of a seed says which way in.
+    /// The lowest bit of a seed says which way in, and every third has a PostgreSQL.
     fn new(seed: u64) -> Self {
         let broker = (seed % 2 == 1).then(Mosquitto::start);
         let mut site = match &broker {
@@ -94,10 +110,19 @@ impl Round {
         site.set("JOURNAL__FILE_MEBIBYTES_MAX", "1");
         site.set("LIMITS__QUARANTINE_HEAD_BYTES", "4096");
         let story = vec![if broker.is_some() { "mosquitto" } else { "endpoint" }.to_owned()];
-        Self { chance: Chance(seed), site, broker, target: Target::default(), story }
+        let unrest = seed.is_multiple_of(ROUNDS_PER_DATABASE).then(|| {
+            let cluster = cluster();
+            site.set("STORE__URL", &cluster.url(&cluster.database()));
+            // One that stands still is given up soon.
+            site.set("STORE__CONNECT_TIMEOUT", "1s");
+            site.set("STORE__STATEMENT_TIMEOUT", "1s");
+            Unrest::start(cluster, Chance(!seed))
+        });
+        Self { chance: Chance(seed), site, broker, unrest, target: Target::default(), story }
     }
 
-    fn play(mut self) -> (Audit, String) {
+    /// What became of the messages, whether history is what the journal gives, and how the round went.
+    fn play(mut self) -> (Audit, Result<(), String>, String) {
         self.kill_first_start();
         self.furnish();
         let mut senders = Vec::new();
@@ -124,8 +149,12 @@ impl Round {
         if let Some(broker) = &self.broker {
             wait_for_marker(broker, &child);
         }
+        if let Some(unrest) = self.unrest.take() {
+            self.story.push(unrest.end());
+        }
+        child.wait_for_history();
         child.stop();
-        (audit(&self.site, &sent), self.story.join(", "))
+        (audit(&self.site, &sent), self.site.history_is_whole(), self.story.join(", "))
     }
 
     /// The very first start, with nothing in the data folder.
@@ -229,6 +258,53 @@ impl Round {
         if self.broker.is_none() {
             self.target.set(None);
         }
+    }
+}
+
+/// The PostgreSQL of all rounds, with a database for each.
+fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| Cluster::start(&[]))
+}
+
+/// A PostgreSQL that goes away again and again, in every way it can, whatever the gateway is doing.
+struct Unrest {
+    end: SyncSender<()>,
+    thread: JoinHandle<String>,
+}
+
+impl Unrest {
+    fn start(cluster: &'static Cluster, mut chance: Chance) -> Self {
+        let (end, ended) = sync_channel::<()>(0);
+        let thread = std::thread::spawn(move || {
+            let (mut stopped, mut paused, mut killed) = (0, 0, 0);
+            let first = chance.below(3) as usize;
+            let mut moment = || Duration::from_millis(chance.below(UNREST_MS_MAX));
+            for how in (0..3).cycle().skip(first) {
+                if ended.recv_timeout(moment()) != Err(RecvTimeoutError::Timeout) {
+                    break;
+                }
+                match how {
+                    0 => cluster.stop(),
+                    1 => cluster.pause(),
+                    _ => cluster.kill(),
+                }
+                std::thread::sleep(moment());
+                match how {
+                    1 => cluster.resume(),
+                    _ => cluster.start_again(),
+                }
+                *[&mut stopped, &mut paused, &mut killed][how] += 1;
+            }
+            format!("PostgreSQL stopped {stopped}, paused {paused}, killed {killed} times")
+        });
+        Self { end, thread }
+    }
+
+    /// It is there, and stays; says what it has been through.
+    fn end(self) -> String {
+        drop(self.end);
+        self.thread.join().unwrap()
     }
 }
 
