@@ -13,7 +13,7 @@ use crate::journal::{IMAGE_VERSION, Journal, JournalError, SnapshotWriter, write
 use crate::telemetry;
 use anyhow::Context as _;
 use std::error::Error;
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 
 /// No snapshot for fewer events than this: applying them again is quicker.
 const EVENTS_WORTH_A_SNAPSHOT: u64 = 1_000;
@@ -26,8 +26,8 @@ pub struct Snapshots {
     every: Span,
     last_at: Timestamp,
     last_seq: Seq,
-    /// Ends with whether there is a new snapshot.
-    making: Option<JoinHandle<bool>>,
+    /// Says whether there is a new snapshot. The loop never waits for the thread itself, which ends at its own pace.
+    making: Option<Receiver<bool>>,
 }
 
 impl Snapshots {
@@ -41,11 +41,19 @@ impl Snapshots {
         let (since, events) = (now.since(self.last_at), engine.seq().0 - self.last_seq.0);
         let usual = since >= self.every && events >= EVENTS_WORTH_A_SNAPSHOT;
         let busy = since >= self.every.min(EVERY_AT_LEAST) && events >= EVENTS_MANY;
-        if !(usual || busy) || self.making.as_ref().is_some_and(|making| !making.is_finished()) {
+        if !(usual || busy) {
             return;
         }
+        let made = match self.making.as_ref().map(Receiver::try_recv) {
+            Some(Err(TryRecvError::Empty)) => return,
+            Some(Ok(made)) => made,
+            // A panic there has been reported by its thread; the journal is whole without the snapshot.
+            Some(Err(TryRecvError::Disconnected)) => false,
+            None => true,
+        };
+        self.making = None;
         let stopwatch = telemetry::stopwatch();
-        if self.wait() {
+        if made {
             self.make_from_journal(engine, journal, now);
         } else {
             self.take(engine, journal, now);
@@ -80,16 +88,17 @@ impl Snapshots {
         self.last_at = now;
         self.last_seq = seq;
         let thread = std::thread::Builder::new().name("snapshot".to_owned());
-        match thread.spawn(move || report(&make(), now)) {
-            Ok(making) => self.making = Some(making),
+        let (tell, told) = sync_channel(1);
+        // At the end of the run nobody may be listening any more.
+        match thread.spawn(move || tell.send(report(&make(), now)).unwrap_or_default()) {
+            Ok(_) => self.making = Some(told),
             Err(error) => tracing::warn!(%error, "no thread for a snapshot; the next start takes longer"),
         }
     }
 
     /// Whether there is none that failed.
     fn wait(&mut self) -> bool {
-        // A panic there has been reported by its thread; the journal is whole without the snapshot.
-        self.making.take().is_none_or(|making| making.join().unwrap_or(false))
+        self.making.take().is_none_or(|making| making.recv().unwrap_or(false))
     }
 }
 

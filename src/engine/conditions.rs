@@ -236,11 +236,17 @@ impl Engine {
 
     /// Sees to it that the device's silence is waited for.
     pub(super) fn watch_silence(&mut self, device: &DeviceId) {
-        let Some(state) = self.inventory.devices.get_mut(device).filter(|state| !state.watched) else { return };
-        if let Some(at) = state.silence.due(self.started_at) {
-            state.watched = true;
-            self.timers.set(Deadline { at, why: DeadlineReason::Silent { device: device.clone() } });
+        if let Some(deadline) = self.begin_watch(device) {
+            self.timers.set(deadline);
         }
+    }
+
+    /// The deadline of a device's silence, to be waited for from here on; none when it is already.
+    pub(super) fn begin_watch(&mut self, device: &DeviceId) -> Option<Deadline> {
+        let state = self.inventory.devices.get_mut(device).filter(|state| !state.watched)?;
+        let at = state.silence.due(self.started_at)?;
+        state.watched = true;
+        Some(Deadline { at, why: DeadlineReason::Silent { device: device.clone() } })
     }
 }
 

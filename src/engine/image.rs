@@ -149,20 +149,24 @@ impl Engine {
         engine.tasks.last_offered = image.last_offered.into_iter().collect();
         engine.commands = image.commands.into();
         engine.identities.released = image.released;
+        engine.inventory.assets.reserve(image.assets.len());
+        engine.inventory.devices.reserve(image.devices.len());
+        let mut deadlines = Vec::new();
         for asset in image.assets {
-            engine.restore_asset(asset);
+            engine.restore_asset(asset, &mut deadlines);
         }
         for device in image.devices {
-            engine.restore_device(device);
+            engine.restore_device(device, &mut deadlines);
         }
         for task in image.tasks {
-            engine.restore_task(task);
+            engine.restore_task(task, &mut deadlines);
         }
         for delivery in image.deliveries {
             let why = DeadlineReason::DeliveryExpires { delivery: delivery.id };
-            engine.timers.set(Deadline { at: delivery.expires_at, why });
+            deadlines.push(Deadline { at: delivery.expires_at, why });
             engine.deliveries.insert(delivery);
         }
+        engine.timers.set_all(deadlines);
         for (client, passages) in image.passages {
             engine.identities.clients.insert(client, passages.iter().map(Passage::from).collect());
         }
@@ -178,7 +182,7 @@ impl Engine {
         }
     }
 
-    fn restore_asset(&mut self, image: AssetImage) {
+    fn restore_asset(&mut self, image: AssetImage, deadlines: &mut Vec<Deadline>) {
         let kind = image.asset.kind.clone();
         let layout = self.rules.slots(&kind);
         let mut samples = vec![None; layout.len()];
@@ -193,11 +197,11 @@ impl Engine {
             let asset = || image.asset.id.clone();
             if let Some((due, _)) = &known.delay {
                 let why = DeadlineReason::OnDelay { rule: known.rule.clone(), asset: asset() };
-                self.timers.set(Deadline { at: *due, why });
+                deadlines.push(Deadline { at: *due, why });
             }
             if let Some((node, at)) = known.wake {
                 let why = DeadlineReason::Held { rule: known.rule.clone(), asset: asset(), node };
-                self.timers.set(Deadline { at, why });
+                deadlines.push(Deadline { at, why });
             }
             conditions[index] = Condition {
                 memory: Memory::from_cells(known.held),
@@ -210,7 +214,7 @@ impl Engine {
         self.inventory.assets.insert(state.asset.id.clone(), state);
     }
 
-    fn restore_device(&mut self, image: DeviceImage) {
+    fn restore_device(&mut self, image: DeviceImage, deadlines: &mut Vec<Deadline>) {
         let id = image.device.id.clone();
         if let Some(asset) = self.inventory.assets.get_mut(&image.device.asset) {
             asset.devices.push(id.clone());
@@ -220,16 +224,16 @@ impl Engine {
         }
         let state = DeviceState { device: image.device, silence: image.silence, watched: false };
         self.inventory.devices.insert(id.clone(), state);
-        self.watch_silence(&id);
+        deadlines.extend(self.begin_watch(&id));
     }
 
-    fn restore_task(&mut self, image: TaskImage) {
+    fn restore_task(&mut self, image: TaskImage, deadlines: &mut Vec<Deadline>) {
         let task = image.task.id;
         if let Some(at) = image.task.offer_expires_at {
-            self.timers.set(Deadline { at, why: DeadlineReason::OfferExpired { task } });
+            deadlines.push(Deadline { at, why: DeadlineReason::OfferExpired { task } });
         }
         if let Some(at) = image.retry_at {
-            self.timers.set(Deadline { at, why: DeadlineReason::RetryTask { task } });
+            deadlines.push(Deadline { at, why: DeadlineReason::RetryTask { task } });
         }
         let asked = image.asked.into_iter().collect();
         self.tasks.insert(TaskState { task: image.task, asked, retry_at: image.retry_at, ended_at: image.ended_at });

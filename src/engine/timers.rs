@@ -17,6 +17,15 @@ impl Timers {
         self.entries.insert(deadline);
     }
 
+    /// All of them at once, in any order: sorting them is much quicker than finding a place for each.
+    pub fn set_all(&mut self, deadlines: Vec<Deadline>) {
+        if self.entries.is_empty() {
+            self.entries = deadlines.into_iter().collect();
+        } else {
+            self.entries.extend(deadlines);
+        }
+    }
+
     pub fn remove(&mut self, deadline: &Deadline) {
         self.entries.remove(deadline);
     }
