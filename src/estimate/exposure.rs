@@ -36,14 +36,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            reference: None,
-            limit: 120.0,
-            cap: 240.0,
-            tau: 5.0,
-            exponent: 1.0,
-            relief_min: Span::from_mins(2),
-        }
+        Self { reference: None, limit: 120.0, cap: 240.0, tau: 5.0, exponent: 1.0, relief_min: Span::from_mins(2) }
     }
 }
 
@@ -189,7 +182,7 @@ impl Zone {
     pub fn at(&self, settings: &Settings, at: Timestamp) -> Exposure {
         let mut then = *self;
         then.advance(settings, at);
-        let to_limit = then.to_limit(settings).filter(|span| *span <= LOOK_AHEAD);
+        let to_limit = Some(then.left(settings)).filter(|span| *span <= LOOK_AHEAD);
         let due_for = then.due_since.map(|since| then.counted_to.since(since));
         let stage = match (due_for, to_limit) {
             (Some(span), _) if span >= ESCALATE[1] => Stage::EscalateAgain,
@@ -207,7 +200,7 @@ impl Zone {
         if let Some(since) = self.due_since {
             return ESCALATE.iter().map(|span| since + *span).find(|at| *at > self.counted_to);
         }
-        let left = self.to_limit(settings)?;
+        let left = self.left(settings);
         let notice = left.as_micros() - LOOK_AHEAD.as_micros();
         Some(self.counted_to + Span::from_micros(if notice > 0 { notice } else { left.as_micros() }))
     }
@@ -289,20 +282,17 @@ impl Zone {
         self.due_since = if reached { self.due_since.or(Some(at)) } else { None };
     }
 
-    /// Time to the limit or the cap at the present load; none while relieved and the cap has been turned back.
-    fn to_limit(&self, settings: &Settings) -> Option<Span> {
+    /// Time to the limit or the cap at the present load; none is left when it is reached.
+    fn left(&self, settings: &Settings) -> Span {
         if self.due_since.is_some() {
-            return Some(Span::ZERO);
+            return Span::ZERO;
         }
         let (weight, _) = self.stretch(settings);
         let by_clock = settings.cap - minutes(self.counted_to.since(self.turned_at));
         let by_dose = weight.map(|weight| (settings.limit.min(settings.cap) - self.dose) / weight);
-        let left = match (by_dose, self.relieved_since) {
-            (Some(by_dose), _) => by_dose.min(by_clock),
-            // Relieved for less than a turn: the clock goes on.
-            (None, _) => by_clock,
-        };
-        Some(Span::from_micros(libm::ceil(left.max(0.0) * MINUTE) as i64))
+        // Relieved for less than a turn: the clock goes on.
+        let left = by_dose.map_or(by_clock, |by_dose| by_dose.min(by_clock));
+        Span::from_micros(libm::ceil(left.max(0.0) * MINUTE) as i64)
     }
 }
 

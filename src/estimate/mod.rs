@@ -13,4 +13,6 @@ pub mod silence;
 pub mod zones;
 
 #[cfg(test)]
+mod tests;
+#[cfg(test)]
 mod vectors;

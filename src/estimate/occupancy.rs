@@ -89,7 +89,8 @@ impl Default for Occupancy {
 
 impl Occupancy {
     /// Whoever mounts the device says that the bed is empty: then the first person is noticed as one.
-    pub fn mounted_empty(&mut self, number: f64) {
+    pub fn mounted_empty(&mut self, settings: &Settings, number: f64) {
+        let number = if settings.rises { number } else { -number };
         *self = Self { presence: Presence::Empty, empty: number, last: number, ..Self::default() };
     }
 

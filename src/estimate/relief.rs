@@ -102,7 +102,8 @@ impl Check {
         if self.verdict != Verdict::Waits {
             return self.verdict;
         }
-        let down = measured.is_some_and(|(pressure, _)| pressure <= Self::DOWN * self.before && pressure <= settings.off());
+        let down =
+            measured.is_some_and(|(pressure, _)| pressure <= Self::DOWN * self.before && pressure <= settings.off());
         let shifted = measured.is_some_and(|(_, elsewhere)| elsewhere > Self::ELSEWHERE);
         let late = at.since(self.asked_at) > Self::WITHIN;
         self.verdict = match (self.down_since, measured.is_some()) {

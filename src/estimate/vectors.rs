@@ -15,7 +15,8 @@ fn near(found: f64, expected: f64, within: f64) {
 
 #[test]
 fn fill_from_distance() {
-    for (distance, expected) in [(1200.0, 0.0), (970.0, 0.25), (740.0, 0.5), (510.0, 0.75), (280.0, 1.0), (200.0, 1.05)] {
+    for (distance, expected) in [(1200.0, 0.0), (970.0, 0.25), (740.0, 0.5), (510.0, 0.75), (280.0, 1.0), (200.0, 1.05)]
+    {
         near(level::from_distance(distance, 1200.0, 280.0), expected, 1e-12);
     }
 }
@@ -30,7 +31,7 @@ fn speed_of_sound() {
 
 #[test]
 fn p_overflow_in_time_against_threshold() {
-    let bin = |level, rate, variance| Outlook { level, rate, variance, sensor_deviation: 0.03 };
+    let bin = |level, rate, variance| Outlook { level, rate, variance, sensor_deviation: 0.03, slowing: 1.0 };
     let friday = Horizon::of_days(&[1.2, 1.3, 0.95]);
     let (mean, deviation) = bin(0.60, 0.10, 0.004).at(friday);
     near(mean, 0.945, 1e-12);

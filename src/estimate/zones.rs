@@ -111,7 +111,8 @@ impl Layout {
             let column = libm::round(left * columns as f64);
             let end = libm::round(f64::from(head) + bottom * length).max(row + 3.0).min(rows as f64);
             let side = libm::round(right * columns as f64);
-            *zone = Area { row: row as u8, column: column as u8, rows: (end - row) as u8, columns: (side - column) as u8 };
+            *zone =
+                Area { row: row as u8, column: column as u8, rows: (end - row) as u8, columns: (side - column) as u8 };
         }
         Self::new(columns, rows, noise, &zones)
     }
@@ -152,7 +153,7 @@ impl Layout {
         let mut sums = [0_i32; CELLS_MAX];
         self.sum_threes(&clean, &mut sums);
         for (peak, zone) in zones.peaks.iter_mut().zip(&self.zones[..self.count]) {
-            *peak = self.hottest(&sums, zone) as f32 / 9.0;
+            *peak = self.hottest(&sums, *zone) as f32 / 9.0;
         }
         Ok(zones)
     }
@@ -202,7 +203,7 @@ impl Layout {
         }
     }
 
-    fn hottest(&self, sums: &[i32; CELLS_MAX], zone: &Area) -> i32 {
+    fn hottest(&self, sums: &[i32; CELLS_MAX], zone: Area) -> i32 {
         let (left, width) = (usize::from(zone.column), usize::from(zone.columns) - 2);
         let mut hottest = 0;
         for row in usize::from(zone.row)..usize::from(zone.row + zone.rows) - 2 {
@@ -227,7 +228,8 @@ fn clean_row(cells: &[i16], out: &mut [i16], noise: i16) -> u16 {
         let lanes = LANES.min(out.len());
         let mut around = [[0_i16; LANES]; 8];
         let mut centre = [0_i16; LANES];
-        let stretch = |row: usize, shift: usize| &cells[row * width + start + shift..row * width + start + shift + lanes];
+        let stretch =
+            |row: usize, shift: usize| &cells[row * width + start + shift..row * width + start + shift + lanes];
         centre[..lanes].copy_from_slice(stretch(1, 1));
         for (lane, (row, shift)) in around.iter_mut().zip(AROUND) {
             lane[..lanes].copy_from_slice(stretch(row, shift));
@@ -272,8 +274,25 @@ fn judge(centre: &[i16; LANES], around: &mut [[i16; LANES]; 8], noise: i16) -> (
 
 /// Batcher's network for eight.
 const NETWORK: [(usize, usize); 19] = [
-    (0, 1), (2, 3), (4, 5), (6, 7), (0, 2), (1, 3), (4, 6), (5, 7), (1, 2), (5, 6),
-    (0, 4), (1, 5), (2, 6), (3, 7), (2, 4), (3, 5), (1, 2), (3, 4), (5, 6),
+    (0, 1),
+    (2, 3),
+    (4, 5),
+    (6, 7),
+    (0, 2),
+    (1, 3),
+    (4, 6),
+    (5, 7),
+    (1, 2),
+    (5, 6),
+    (0, 4),
+    (1, 5),
+    (2, 6),
+    (3, 7),
+    (2, 4),
+    (3, 5),
+    (1, 2),
+    (3, 4),
+    (5, 6),
 ];
 
 fn sort_lanes(rows: &mut [[i16; LANES]; 8]) {

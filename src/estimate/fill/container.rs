@@ -145,6 +145,7 @@ impl Fill {
             rate: self.demand.rate(prior),
             variance: self.demand.variance(prior),
             sensor_deviation: settings.sensor_deviation,
+            slowing: self.demand.slowing(),
         })
     }
 
@@ -205,7 +206,8 @@ impl Fill {
         let floor = &mut self.floor;
         if fact.is_some_and(FillFact::emptied) {
             // The one that waited and the one that confirmed are the first two.
-            floor.after = if floor.gathered == FLOOR_WAITS { [floor.after[0], value as f32, 0.0] } else { [value as f32; 3] };
+            floor.after =
+                if floor.gathered == FLOOR_WAITS { [floor.after[0], value as f32, 0.0] } else { [value as f32; 3] };
             floor.gathered = if floor.gathered == FLOOR_WAITS { 2 } else { 1 };
         } else if waits {
             floor.after[0] = value as f32;

@@ -160,6 +160,9 @@ impl Cycle {
             self.begin(&[level]);
             return continues(Continues::Anew, Some(event(FillFact::PartlyFallen, &fall)));
         }
+        if !settings.confirm_by_next {
+            self.held = 0; // a median over days would lag by one
+        }
         self.accept(level);
         let after = self.level().unwrap_or(before);
         let settled = (before - after >= settings.settle_drop).then_some(FillEvent {

@@ -4,6 +4,7 @@
 //! scaled to 24. An emptying is not a rise: the stretch that holds it is left out. Settling lowers what a day brought,
 //! which is how the rate is damped. A rise that ends at the lid is a lower bound and never lowers the rate.
 
+use super::forecast::TENTH;
 use super::settings::Settings;
 use crate::domain::time::{Span, Timestamp};
 
@@ -16,6 +17,14 @@ const CYCLES_OWN: u16 = 3;
 const DAYS_OWN: u16 = 21;
 /// Older days of a weekday fade behind this many.
 const WEEKDAY_DAYS_MAX: u8 = 52;
+/// From this level on people find it hard to put more in and what lies below settles: the rate is slowed.
+pub const SLOWED_FROM: f64 = 0.75;
+/// What is believed of slowing before it was seen weighs as much as this rise.
+const SLOWING_START: f32 = 0.3;
+/// A day with less than this at the free rate tells nothing about it.
+const FREE_HOURS_LEARNED_FROM: f32 = 8.0;
+/// One step of the width: a day outside the 80 % band widens it by four of them, one inside narrows it by one.
+const WIDTH_STEP: f32 = 0.02;
 
 /// What is assumed about a container that has told nothing: the figures of those like it (fraction and kind of area).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,8 +42,10 @@ pub struct Prior {
 pub struct Day {
     /// 0 Monday to 6 Sunday, local.
     pub weekday: u8,
-    /// Levels in 24 hours, divided by the day's multiplier.
+    /// Levels in 24 hours at the free rate, divided by the day's multiplier.
     pub rise: f64,
+    /// Levels in 24 hours as they were seen, slowed and cut off at the lid.
+    pub seen: f64,
     /// It ended at the lid: a lower bound.
     pub censored: bool,
 }
@@ -49,6 +60,10 @@ pub struct Demand {
     pub weekday_days: [u8; 7],
     pub days: u16,
     pub cycles: u16,
+    /// Rise that was seen above [`SLOWED_FROM`], and the one that the free rate would have brought; old ones fade.
+    pub slowed: (f32, f32),
+    /// What the variance's root is multiplied with, so that four days of five fall inside the 80 % band.
+    pub width: f32,
     /// The latest level that counts, none before the first.
     pub last: Option<(Timestamp, f32)>,
     pub open: OpenDay,
@@ -61,6 +76,8 @@ pub struct OpenDay {
     pub number: i32,
     pub risen: f32,
     pub hours: f32,
+    /// The same with slowed hours counted by how slow they were.
+    pub free_hours: f32,
     /// Multiplier times hours.
     pub multiplied: f32,
     pub censored: bool,
@@ -94,6 +111,8 @@ impl Demand {
             weekday_days: [0; 7],
             days: 0,
             cycles: 0,
+            slowed: (0.0, 0.0),
+            width: 1.0,
             last: None,
             open: OpenDay::default(),
         }
@@ -124,6 +143,10 @@ impl Demand {
         let hours = (gap.as_micros() as f64 / 3.6e9) as f32;
         self.open.risen += level as f32 - last;
         self.open.hours += hours;
+        self.open.free_hours += if f64::from(last) < SLOWED_FROM { hours } else { hours * self.slowing() as f32 };
+        if f64::from(last) >= SLOWED_FROM {
+            self.learn_slowing(level as f32 - last, (self.rate * multiplier) as f32 * hours / 24.0, settings);
+        }
         self.open.multiplied += hours * multiplier.clamp(0.05, 20.0) as f32;
         self.open.censored |= level >= settings.censored_from;
         ended
@@ -141,10 +164,18 @@ impl Demand {
         if self.own() { self.rate } else { prior.rate }
     }
 
-    /// Of a day's rise around the rate.
+    /// Of a day's rise around the rate, with the width that makes its 80 % band hold four days of five.
     #[must_use]
     pub fn variance(&self, prior: &Prior) -> f64 {
-        if self.own() { self.variance } else { prior.variance }
+        let width = f64::from(self.width);
+        if self.own() { self.variance * width * width } else { prior.variance }
+    }
+
+    /// Share of the rate that is left above [`SLOWED_FROM`], 0.1 to 1.
+    #[must_use]
+    pub fn slowing(&self) -> f64 {
+        let (seen, expected) = self.slowed;
+        f64::from(((seen + SLOWING_START) / (expected + SLOWING_START)).clamp(0.1, 1.0))
     }
 
     /// Factor of a weekday (0 Monday), between the container's own and its cluster's by the number of its days; the
@@ -155,7 +186,8 @@ impl Demand {
         let average = self.weekday_means.iter().map(|mean| f64::from(*mean)).sum::<f64>() / seen.max(1.0);
         let mixed = |day: usize| {
             let days = f64::from(self.weekday_days[day]);
-            let own = if average > 0.001 { (f64::from(self.weekday_means[day]) / average).clamp(0.05, 7.0) } else { 1.0 };
+            let own =
+                if average > 0.001 { (f64::from(self.weekday_means[day]) / average).clamp(0.05, 7.0) } else { 1.0 };
             (days * own + settings.shrink * prior.weekdays[day]) / (days + settings.shrink)
         };
         let sum: f64 = (0..7).map(mixed).sum();
@@ -174,27 +206,50 @@ impl Demand {
         let multiplier = f64::from(open.multiplied / open.hours);
         let weekday = (i64::from(open.number) + 3).rem_euclid(7) as u8;
         let factor = self.weekday(weekday, settings, prior);
-        let measured = f64::from(open.risen) * 24.0 / f64::from(open.hours) / multiplier;
+        let measured = f64::from(open.risen) * 24.0 / f64::from(open.free_hours.max(0.1)) / multiplier;
         let bound = open.censored && measured < self.rate * factor;
         let rise = if bound { self.rate * factor } else { measured };
-        if !bound {
-            self.learn(rise / factor, settings);
+        if !bound && open.free_hours >= FREE_HOURS_LEARNED_FROM {
+            self.learn(rise / factor, f64::from(open.free_hours) / 24.0, settings);
         }
         self.days = self.days.saturating_add(1);
         let slot = usize::from(weekday);
         self.weekday_days[slot] = (self.weekday_days[slot] + 1).min(WEEKDAY_DAYS_MAX);
         self.weekday_means[slot] += (rise as f32 - self.weekday_means[slot]) / f32::from(self.weekday_days[slot]);
-        Some(Day { weekday, rise, censored: open.censored })
+        let seen = f64::from(open.risen) * 24.0 / f64::from(open.hours);
+        Some(Day { weekday, rise, seen, censored: open.censored })
     }
 
-    /// The first days count as much as the prior, later ones `learn`; a far one counts as a less far one.
-    fn learn(&mut self, per_day: f64, settings: &Settings) {
-        let weight = settings.learn.max(1.0 / (f64::from(self.days) + 2.0));
-        let spread = (self.variance + settings.sensor_deviation * settings.sensor_deviation).sqrt();
-        let bound = settings.robust * spread;
+    /// The first days count as much as the prior, later ones `learn`; a far one counts as a less far one. `share` of the
+    /// day was at the free rate: less of it tells less, and varies more.
+    fn learn(&mut self, per_day: f64, share: f64, settings: &Settings) {
+        let share = share.clamp(0.1, 1.0);
+        let weight = settings.learn.max(1.0 / (f64::from(self.days) + 2.0)) * share;
+        let noise = settings.sensor_deviation * settings.sensor_deviation;
+        let bound = settings.robust * (self.variance / share + noise).sqrt();
+        self.learn_width((per_day - self.rate).abs(), share, noise);
         let surprise = (per_day - self.rate).clamp(-bound, bound);
         self.rate = (self.rate + weight * surprise).max(0.0);
-        self.variance = (1.0 - weight) * self.variance + weight * surprise * surprise;
+        self.variance = (1.0 - weight) * self.variance + weight * surprise * surprise * share;
+    }
+}
+
+impl Demand {
+    /// Follows the width at which one day of five falls outside; between a quarter and twice.
+    fn learn_width(&mut self, surprise: f64, share: f64, noise: f64) {
+        let width = f64::from(self.width);
+        let outside = surprise > TENTH * (self.variance / share * width * width + noise).sqrt();
+        let step = if outside { 4.0 * WIDTH_STEP } else { -WIDTH_STEP };
+        self.width = (self.width * (1.0 + step)).clamp(0.25, 2.0);
+    }
+
+    /// A rise that ends at the lid is at least what it was expected to be.
+    fn learn_slowing(&mut self, rise: f32, expected: f32, settings: &Settings) {
+        let censored = self.last.is_some_and(|(_, level)| f64::from(level) >= settings.censored_from);
+        let rise = if censored { rise.max(expected * self.slowing() as f32) } else { rise };
+        let (seen, whole) = self.slowed;
+        // About 200 observations are remembered.
+        self.slowed = ((seen * 0.995 + rise).max(0.0), whole * 0.995 + expected);
     }
 }
 

@@ -3,13 +3,14 @@
 //! A horizon is given by the weekday factors of its days, because the rate is that of an average day. Levels are taken
 //! as normally distributed around their mean; how well that holds on recorded containers stands in docs/ESTIMATORS.md.
 
+use super::demand::SLOWED_FROM;
 use std::f64::consts::SQRT_2;
 
 /// How far ahead a container's day of overflow is looked for. Beyond it nothing is told.
 pub const DAYS_MAX: u16 = 90;
 
 /// The standard normal distribution's 10 % from each side.
-const TENTH: f64 = 1.281_551_565_544_6;
+pub(super) const TENTH: f64 = 1.281_551_565_544_6;
 
 /// The time until something, counted in the container's own days.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -36,6 +37,8 @@ pub struct Outlook {
     pub rate: f64,
     pub variance: f64,
     pub sensor_deviation: f64,
+    /// Share of the rate that is left above [`SLOWED_FROM`]; 1 is DOMAIN §1.4 as it stands.
+    pub slowing: f64,
 }
 
 /// As exactly as a fill sensor should be quoted (DOMAIN §1.1): never 73 %.
@@ -70,8 +73,13 @@ impl Outlook {
     /// Mean and standard deviation of the level at the end of the horizon, without a ceiling.
     #[must_use]
     pub fn at(&self, horizon: Horizon) -> (f64, f64) {
-        let mean = self.level + self.rate * horizon.factors;
-        (mean, (self.variance * horizon.days + self.sensor_deviation * self.sensor_deviation).sqrt())
+        let rise = self.rate * horizon.factors;
+        let free = rise.min((SLOWED_FROM - self.level).max(0.0));
+        let slowed = free + (rise - free) * self.slowing;
+        // What comes slower spreads less, in proportion: so neither mean nor spread ever falls with the horizon.
+        let days = if rise > 0.0 { horizon.days * slowed / rise } else { horizon.days };
+        let variance = self.variance * days + self.sensor_deviation * self.sensor_deviation;
+        (self.level + slowed, variance.sqrt())
     }
 
     /// Probability that the container is full at the end of the horizon: 0 to 1, rising with the level, with the rate,
