@@ -29,6 +29,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
+#[path = "real/beds.rs"]
+mod beds;
+#[path = "real/estimators.rs"]
+mod estimators;
+
 fn data() -> PathBuf {
     let folder = std::env::var_os("RETTIDIG_DATA").filter(|folder| !folder.is_empty());
     let folder =
