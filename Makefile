@@ -57,7 +57,7 @@ metrics: ## writes deploy/METRICS.md from the catalogue
 
 bench: tools-test web ## every figure beside its floor; writes BENCHMARKS.md
 	RETTIDIG_BENCHMARKS="$(CURDIR)/BENCHMARKS.md" $(CARGO) bench --locked --bench endpoint
-	$(CARGO) bench --locked --bench journal --bench projector
+	$(CARGO) bench --locked --bench journal --bench projector --bench estimate
 
 fuzz: ## decoders against random bytes, longer than in the tests
 	PROPTEST_CASES=200000 $(CARGO) test --locked --lib decode::
