@@ -55,9 +55,9 @@ sim: ## seeded simulation with faults: make sim SEEDS=500, or SEED=42 for one
 metrics: ## writes deploy/METRICS.md from the catalogue
 	RETTIDIG_BLESS=1 $(CARGO) test --locked --features faults --test watching the_table_of_metrics
 
-bench: tools-test web ## every figure beside its floor; writes BENCHMARKS.md
-	RETTIDIG_BENCHMARKS="$(CURDIR)/BENCHMARKS.md" $(CARGO) bench --locked --bench endpoint
-	$(CARGO) bench --locked --bench journal --bench projector --bench estimate
+bench: tools-test web ## every figure beside its floor, into BENCHMARKS.md: make bench ONLY="endpoint restart"
+	RETTIDIG_BENCHMARKS="$(CURDIR)/BENCHMARKS.md" RETTIDIG_BENCH_ONLY="$(ONLY)" \
+	$(CARGO) bench --locked --bench gateway --bench journal --bench projector --bench estimate
 
 fuzz: ## decoders against random bytes, longer than in the tests
 	PROPTEST_CASES=200000 $(CARGO) test --locked --lib decode::

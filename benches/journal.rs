@@ -1,4 +1,5 @@
-//! What a group commit costs, beside the floor of `PERFORMANCE.md`: `cargo bench --bench journal`.
+//! What a group commit costs, beside a bare file that is appended to and synced in the same run:
+//! `cargo bench --bench journal`.
 //!
 //! Set `RETTIDIG_BENCH_FOLDER` to measure another disk than that of the temporary folder.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::allow_attributes, reason = "a failing benchmark may panic")]
@@ -14,10 +15,33 @@ use rettidig::domain::reason::{QuarantineReason, Verdict};
 use rettidig::domain::time::Timestamp;
 use rettidig::domain::uplink::Ingress;
 use rettidig::journal::{Journal, Options, Sealing};
+use std::fs::File;
+use std::io::Write as _;
 use std::sync::Arc;
 
+/// About what a record of the journal takes.
+const RECORD_BYTES: usize = 200;
+
+#[path = "support/report.rs"]
+mod report;
+
 fn main() {
-    divan::main();
+    let what = "One commit of so many events; the floor appends 200 bytes for each to a file, with a checksum over all, \
+                and syncs it. `append_only` never syncs: encoding, hashing and SQLite.";
+    report::keep("journal", what, divan::main);
+}
+
+/// The floor: bytes, a checksum and fdatasync.
+#[divan::bench(args = [1, 64, 1024], sample_count = 50)]
+fn bare_append(bencher: Bencher, batch: usize) {
+    let folder = folder();
+    let mut file = File::create(folder.path().join("bare")).unwrap();
+    let records = vec![7; RECORD_BYTES * batch];
+    bencher.counter(ItemsCount::new(batch)).bench_local(|| {
+        file.write_all(&crc32c::crc32c(&records).to_be_bytes()).unwrap();
+        file.write_all(&records).unwrap();
+        file.sync_data().unwrap();
+    });
 }
 
 /// One commit of so many events; the last column is events per second.

@@ -15,13 +15,17 @@ use tokio_postgres::types::{ToSql, Type};
 
 #[path = "../tests/support/postgres.rs"]
 mod postgres;
+#[path = "support/report.rs"]
+mod report;
 
 const JOURNAL: JournalId = JournalId([1; 16]);
 const DEVICES: u64 = 5_000;
 const BATCHES: [u64; 3] = [64, 1_024, 8_192];
 
 fn main() {
-    divan::main();
+    let what = "So many entries kept in one transaction, each with one observation; the floor copies the observations \
+                into a PostgreSQL table without an index. The cluster has its usual durability.";
+    report::keep("projector", what, divan::main);
 }
 
 /// Entries kept in one transaction, each with one observation; the last column is entries per second.

@@ -13,6 +13,7 @@ use rettidig::app::{metering, shipped};
 use rettidig::config::{self, Loaded};
 use rettidig::domain::asset::{Asset, Device};
 use rettidig::domain::crew::Crew;
+use rettidig::domain::decision::Decision;
 use rettidig::domain::event::{Event, RegistryChange};
 use rettidig::domain::ids::{ClientId, Seq};
 use rettidig::domain::reason::Verdict;
@@ -120,8 +121,7 @@ impl Site {
     /// Enters configuration and registry and makes the logins, while nothing runs.
     pub fn furnish(&mut self, at: Timestamp, changes: Vec<RegistryChange>, logins: &[(&str, ClientRole)]) {
         let (loaded, assembly) = self.loaded();
-        let clock = if at == Timestamp::MIN { Clock::wall() } else { Clock::scaled(at) };
-        let mut foundation = Foundation::lay(&self.data(), &loaded.settings.journal, clock).unwrap();
+        let mut foundation = self.foundation(&loaded, at);
         for event in [Event::Configured(Box::new(assembly.configuration)), Event::Registered(changes)] {
             assert_eq!(foundation.decide(event).unwrap().verdict, Verdict::Accepted);
         }
@@ -132,6 +132,28 @@ impl Site {
             clients.push((ClientId::new(client), secret, role.clone()));
         }
         foundation.vault.put_clients(&clients, Timestamp::from_micros(0)).unwrap();
+    }
+
+    fn foundation(&self, loaded: &Loaded, at: Timestamp) -> Foundation {
+        let clock = if at == Timestamp::MIN { Clock::wall() } else { Clock::scaled(at) };
+        Foundation::lay(&self.data(), &loaded.settings.journal, clock).unwrap()
+    }
+
+    /// Decides many events while nothing runs, as a gateway would, at the present moment; hands on what was decided.
+    pub fn decide(&self, events: impl Iterator<Item = Event>, mut seen: impl FnMut(&Decision)) {
+        let Foundation { folder: _folder, clock, mut journal, mut engine, .. } =
+            self.foundation(&self.loaded().0, Timestamp::MIN);
+        for (number, event) in events.enumerate() {
+            let now = clock.now();
+            let event = engine.admit(now, event).into_event();
+            let decision = engine.step(now, &event);
+            journal.append(now, &event, &decision).unwrap();
+            seen(&decision);
+            if number.is_multiple_of(ENTRIES_AT_ONCE) {
+                journal.sync().unwrap();
+            }
+        }
+        journal.sync().unwrap();
     }
 
     /// For the own endpoint.
@@ -345,6 +367,18 @@ impl Child {
         self.process.wait().unwrap();
     }
 
+    /// As a power cut would; then it is started again, and listens.
+    pub fn kill_and_start(&mut self, site: &Site) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        *self = Self::start(site, &[]);
+    }
+
+    /// Its number, to see what it takes.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Asks it to stop; it may have ended already.
     pub fn terminate(&self) {
         let told = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &self.process.id().to_string()]).output();
@@ -420,6 +454,22 @@ impl Child {
         let waited = stopwatch();
         while self.metrics().find(series).unwrap_or(0) < least {
             assert!(waited.elapsed() < PATIENCE, "{series} never came to {least}:\n{}", self.metrics().0);
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// Waits until the store holds everything that was decided; it may take long, but it must go on.
+    pub fn wait_for_history(&self) {
+        let (mut least, mut waited) = (u64::MAX, stopwatch());
+        loop {
+            let behind = self.metrics().get("rettidig_store_behind_entries");
+            if behind == 0 {
+                return;
+            }
+            if behind < least {
+                (least, waited) = (behind, stopwatch());
+            }
+            assert!(waited.elapsed() < PATIENCE, "history does not catch up:\n{}", self.metrics().0);
             std::thread::sleep(LOOK_EVERY);
         }
     }

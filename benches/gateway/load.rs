@@ -2,6 +2,7 @@
 //! is measured and not left out. Flat out, a window of messages on the way takes the place of the schedule.
 
 use crate::mqtt::{Connection, Login};
+use crate::side::Outcome;
 use hdrhistogram::Histogram;
 use rettidig::telemetry::stopwatch;
 use std::io::{Read as _, Write as _};
@@ -13,10 +14,10 @@ use std::time::Duration;
 
 /// Messages that one connection may have on the way; below the packet ids there are.
 const WINDOW: u64 = 2_000;
-const WRITE_BYTES: usize = 64 * 1024;
+pub const WRITE_BYTES: usize = 64 * 1024;
 const PUBACK_BYTES: usize = 4;
 /// Longer than any answer takes; reaching it means that messages are lost.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug)]
 pub struct Order {
@@ -25,22 +26,46 @@ pub struct Order {
     pub messages: u64,
     /// Messages a second over all connections; none for as many as are taken.
     pub rate: Option<u64>,
+    /// After this time nothing more is sent, also when there are messages left.
+    pub lasting: Option<Duration>,
 }
 
-pub struct Outcome {
-    pub elapsed: Duration,
-    pub acknowledged: u64,
-    /// From the moment a message was to be sent until its acknowledgement was read, in nanoseconds.
-    pub latency: Histogram<u64>,
-}
-
-/// One sender: its messages leave at `first + n × between`.
-struct Sender {
-    name: String,
-    messages: u64,
+/// When the messages of one sender are to leave.
+#[derive(Clone, Copy)]
+pub struct Schedule {
     first: Duration,
     /// None flat out.
     between: Option<Duration>,
+}
+
+impl Schedule {
+    /// Of sender `number` of so many, which together keep to the rate.
+    pub fn new(rate: Option<u64>, number: u64, senders: u64) -> Self {
+        let between = rate.map(|rate| Duration::from_secs(senders) / rate as u32);
+        Self { first: between.unwrap_or_default() * number as u32 / senders as u32, between }
+    }
+
+    /// How many are to have been sent by then.
+    pub fn due(self, at: Duration) -> u64 {
+        self.between.map_or(u64::MAX, |between| {
+            let since = at.saturating_sub(self.first);
+            (since.as_nanos() / between.as_nanos()) as u64 + u64::from(at >= self.first)
+        })
+    }
+
+    /// When the n-th is to be sent; flat out, when it is sent.
+    pub fn meant(self, n: u64, at: Duration) -> Duration {
+        self.between.map_or(at, |between| self.first + between * n as u32)
+    }
+}
+
+/// One device.
+struct Sender {
+    name: String,
+    /// How many it sends in all; less from when its time is up.
+    messages: AtomicU64,
+    lasting: Option<Duration>,
+    schedule: Schedule,
     acknowledged: AtomicU64,
     /// When each message on the way was sent or was to be sent, in nanoseconds since the start, by its packet id.
     moments: Vec<AtomicU64>,
@@ -49,15 +74,14 @@ struct Sender {
 /// Sends all of it and waits for every acknowledgement. `login` names each connection's sensor.
 pub fn run(address: SocketAddr, order: Order, login: impl Fn(u64) -> Login) -> Outcome {
     let each = order.messages / order.connections;
-    let between = order.rate.map(|rate| Duration::from_secs(order.connections) / rate as u32);
     let senders: Vec<_> = (0..order.connections)
         .map(|number| {
             let login = login(number);
             let sender = Arc::new(Sender {
                 name: login.client_id.clone(),
-                messages: each,
-                first: between.unwrap_or_default() * number as u32 / order.connections as u32,
-                between,
+                messages: AtomicU64::new(each),
+                lasting: order.lasting,
+                schedule: Schedule::new(order.rate, number, order.connections),
                 acknowledged: AtomicU64::new(0),
                 moments: (0..=u16::MAX).map(|_| AtomicU64::new(0)).collect(),
             });
@@ -80,7 +104,7 @@ pub fn run(address: SocketAddr, order: Order, login: impl Fn(u64) -> Login) -> O
         writer.join().unwrap();
         latency.add(reader.join().unwrap()).unwrap();
     }
-    Outcome { elapsed: clock.elapsed(), acknowledged: latency.len(), latency }
+    Outcome { elapsed: clock.elapsed(), messages: latency.len(), latency }
 }
 
 impl Sender {
@@ -88,26 +112,28 @@ impl Sender {
         let topic = format!("rettidig/v1/up/{}", self.name);
         let mut buffer = Vec::with_capacity(WRITE_BYTES + 256);
         let mut sent = 0;
-        while sent < self.messages {
-            let may = self.messages.min(self.acknowledged.load(Ordering::Acquire) + WINDOW);
+        while sent < self.messages.load(Ordering::Acquire) {
             let at = now();
-            let due = self.between.map_or(u64::MAX, |between| {
-                let since = at.saturating_sub(self.first);
-                (since.as_nanos() / between.as_nanos()) as u64 + u64::from(at >= self.first)
-            });
+            if self.lasting.is_some_and(|lasting| at >= lasting) {
+                // One more, whose acknowledgement tells the reader.
+                self.messages.fetch_min(sent + 1, Ordering::AcqRel);
+            }
+            let acknowledged = self.acknowledged.load(Ordering::Acquire);
+            let may = self.messages.load(Ordering::Acquire).min(acknowledged + WINDOW);
+            let due = self.schedule.due(at);
             buffer.clear();
             while sent < may.min(due) && buffer.len() < WRITE_BYTES {
-                let meant = self.between.map_or(at, |between| self.first + between * sent as u32);
+                let meant = self.schedule.meant(sent, at);
                 self.moments[packet(sent)].store(meant.as_nanos() as u64, Ordering::Release);
-                publish(&mut buffer, &topic, packet(sent) as u16, sent);
+                publish(&mut buffer, &topic, packet(sent) as u16, report(sent, false).as_bytes());
                 sent += 1;
             }
             if !buffer.is_empty() {
                 stream.write_all(&buffer).unwrap();
             } else if sent >= may {
                 thread::park_timeout(PATIENCE);
-            } else if let Some(between) = self.between {
-                thread::sleep((self.first + between * sent as u32).saturating_sub(now()));
+            } else {
+                thread::sleep(self.schedule.meant(sent, at).saturating_sub(now()));
             }
         }
     }
@@ -117,7 +143,7 @@ impl Sender {
         let mut latency = Histogram::new(3).unwrap();
         let mut chunk = vec![0; WRITE_BYTES];
         let mut held = 0;
-        while latency.len() < self.messages {
+        while latency.len() < self.messages.load(Ordering::Acquire) {
             let bytes = stream.read(&mut chunk[held..]).expect("an acknowledgement in time");
             assert!(bytes > 0, "the connection of {} was closed", self.name);
             let at = now().as_nanos() as u64;
@@ -139,18 +165,22 @@ impl Sender {
 }
 
 /// Packet ids begin again at 1 and leave out 0.
-const fn packet(number: u64) -> usize {
+pub const fn packet(number: u64) -> usize {
     (number % 65_535) as usize + 1
 }
 
-/// A bin's report of about 100 bytes; no two of one sender are alike.
-fn publish(buffer: &mut Vec<u8>, topic: &str, packet: u16, number: u64) {
-    let (whole, part) = (number / 1_000_000 % 40, number % 1_000_000);
-    let payload = format!("{{\"temperature\":{whole}.{part:06},\"fill\":0.42,\"battery\":97}}");
+/// A bin's report, as it says the n-th time; no two of one sender are alike. Hot ones call for a crew.
+pub fn report(n: u64, hot: bool) -> String {
+    let (whole, part) = (n / 1_000_000 % 40 + if hot { 60 } else { 0 }, n % 1_000_000);
+    format!("{{\"temperature\":{whole}.{part:06},\"fill\":0.42,\"battery\":97}}")
+}
+
+/// A PUBLISH with QoS 1.
+pub fn publish(buffer: &mut Vec<u8>, topic: &str, packet: u16, payload: &[u8]) {
     let length = 2 + topic.len() + 2 + payload.len();
     assert!(length < 128, "one byte of length is enough");
     buffer.extend([0x32, length as u8, 0, topic.len() as u8]);
     buffer.extend(topic.as_bytes());
     buffer.extend(packet.to_be_bytes());
-    buffer.extend(payload.as_bytes());
+    buffer.extend(payload);
 }
