@@ -125,7 +125,7 @@ impl Sender {
             while sent < may.min(due) && buffer.len() < WRITE_BYTES {
                 let meant = self.schedule.meant(sent, at);
                 self.moments[packet(sent)].store(meant.as_nanos() as u64, Ordering::Release);
-                publish(&mut buffer, &topic, packet(sent) as u16, report(sent, false).as_bytes());
+                publish(&mut buffer, &topic, packet(sent) as u16, report(sent, 0).as_bytes());
                 sent += 1;
             }
             if !buffer.is_empty() {
@@ -169,9 +169,9 @@ pub const fn packet(number: u64) -> usize {
     (number % 65_535) as usize + 1
 }
 
-/// A bin's report, as it says the n-th time; no two of one sender are alike. Hot ones call for a crew.
-pub fn report(n: u64, hot: bool) -> String {
-    let (whole, part) = (n / 1_000_000 % 40 + if hot { 60 } else { 0 }, n % 1_000_000);
+/// A bin's report, as it says the n-th time, from so many degrees; no two of one sender are alike.
+pub fn report(n: u64, degrees: u64) -> String {
+    let (whole, part) = (degrees + n / 1_000_000 % 20, n % 1_000_000);
     format!("{{\"temperature\":{whole}.{part:06},\"fill\":0.42,\"battery\":97}}")
 }
 

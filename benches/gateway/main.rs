@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::allow_attributes, reason = "a failing benchmark may panic")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a benchmark picks what it looks for")]
 
+mod city;
 mod endpoint;
 mod floor;
 #[path = "../../tests/support/gateway.rs"]
@@ -15,10 +16,13 @@ mod load;
 mod mqtt;
 #[path = "../support/report.rs"]
 mod report;
+mod restart;
 mod side;
+mod snapshot;
 
 fn main() {
-    let sections: [(&str, fn()); 1] = [("endpoint", endpoint::run)];
+    let sections: [(&str, fn()); 3] =
+        [("endpoint", endpoint::run), ("restart", restart::run), ("snapshot", snapshot::run)];
     for (key, run) in sections {
         if report::wanted(key) {
             run();

@@ -462,7 +462,8 @@ impl Child {
     pub fn wait_for_history(&self) {
         let (mut least, mut waited) = (u64::MAX, stopwatch());
         loop {
-            let behind = self.metrics().get("rettidig_store_behind_entries");
+            // A store that has just been opened does not say yet.
+            let behind = self.metrics().find("rettidig_store_behind_entries").unwrap_or(u64::MAX);
             if behind == 0 {
                 return;
             }
