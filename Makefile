@@ -9,12 +9,13 @@ ROUNDS ?= 50
 SEEDS ?= 500
 MINUTES ?= 10
 BINARY := target/release/rettidig
+PEERS := target/peers/node-red
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
-.PHONY: help demo run test check real e2e crash away sim metrics bench fuzz web binary tools-build tools-test clean
+.PHONY: help demo run test check real e2e crash away sim metrics bench bench-peers fuzz web binary tools-build tools-test clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: binary ## a simulated municipality in this terminal; the page's address stands on the screen
 	@$(BINARY) demo $(ARGS)
@@ -58,6 +59,14 @@ metrics: ## writes deploy/METRICS.md from the catalogue
 bench: tools-test web ## every figure beside its floor, into BENCHMARKS.md: make bench ONLY="endpoint restart"
 	RETTIDIG_BENCHMARKS="$(CURDIR)/BENCHMARKS.md" RETTIDIG_BENCH_ONLY="$(ONLY)" \
 	$(CARGO) bench --locked --bench gateway --bench journal --bench projector --bench estimate
+
+bench-peers: tools-test web $(PEERS)/node_modules ## Node-RED on the same broker in the same run, into BENCHMARKS.md
+	$(MAKE) bench ONLY=peers
+
+$(PEERS)/node_modules: benches/peers/package.json
+	mkdir -p $(PEERS) && cp $< $(PEERS)/
+	cd $(PEERS) && npm install --no-audit --no-fund --loglevel=error
+	touch $@
 
 fuzz: ## decoders against random bytes, longer than in the tests
 	PROPTEST_CASES=200000 $(CARGO) test --locked --lib decode::

@@ -14,15 +14,15 @@ use rettidig::vault::ClientRole;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-const ROUNDS: u64 = 5;
+const ROUNDS: u64 = 3;
 pub const CONNECTIONS: u64 = 50;
 const FLAT_OUT: [(&str, Order); 2] = [
-    ("one connection, flat out", order(1, 400_000, None)),
-    ("50 connections, flat out", order(CONNECTIONS, 400_000, None)),
+    ("one connection, flat out", order(1, 200_000, None)),
+    ("50 connections, flat out", order(CONNECTIONS, 200_000, None)),
 ];
 const SCHEDULED: [(&str, Order); 2] = [
     ("50 connections, 10,000/s", order(CONNECTIONS, 50_000, Some(10_000))),
-    ("50 connections, 50,000/s", order(CONNECTIONS, 250_000, Some(50_000))),
+    ("50 connections, 50,000/s", order(CONNECTIONS, 150_000, Some(50_000))),
 ];
 
 pub const fn order(connections: u64, messages: u64, rate: Option<u64>) -> Order {

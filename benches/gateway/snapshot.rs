@@ -29,7 +29,6 @@ pub fn run() {
         for (side, every) in [(1, "1d"), (2, "1s")] {
             site.set("JOURNAL__SNAPSHOT_EVERY", every);
             let mut endpoint = Endpoint::start(site);
-            endpoint.child.wait_for_history();
             sides[side].1.add(endpoint.load(order));
             if side == 2 {
                 let metrics = endpoint.child.metrics();

@@ -40,6 +40,11 @@ impl Mosquitto {
     /// A broker with these lines of `mosquitto.conf`. The listener is added in front, so that a setting which belongs
     /// to a listener (TLS files, `allow_anonymous`) belongs to it.
     pub fn start_with(settings: &str) -> Self {
+        Self::start_quietly_with(&format!("log_type all\n{settings}"))
+    }
+
+    /// As [`Self::start_with`], but it logs as it usually does: a line for each packet would be what is measured.
+    pub fn start_quietly_with(settings: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let mut broker = Self { folder, settings: settings.to_owned(), port: 0, running: None };
         for _ in 0..PORT_ATTEMPTS {
@@ -104,7 +109,7 @@ impl Mosquitto {
 
     fn try_start(&mut self) -> bool {
         let configuration = format!(
-            "listener {} 127.0.0.1\nlog_dest stderr\nlog_type all\nuser {}\npersistence_location {}/\n{}\n",
+            "listener {} 127.0.0.1\nlog_dest stderr\nuser {}\npersistence_location {}/\n{}\n",
             self.port,
             account(),
             self.folder.path().display(),

@@ -72,6 +72,11 @@ impl Connection {
         self.stream
     }
 
+    /// Waits so long for the next packet, and not as long as usual.
+    pub fn give_up_after(&mut self, time: Duration) {
+        self.stream.set_read_timeout(Some(time)).unwrap();
+    }
+
     /// QoS 1 with a packet id, QoS 0 without.
     pub fn publish(&mut self, packet: Option<u16>, duplicate: bool, topic: &str, payload: &[u8]) -> io::Result<()> {
         let mut body = text(topic);
