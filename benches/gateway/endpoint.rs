@@ -12,7 +12,6 @@ use rettidig::domain::time::Timestamp;
 use rettidig::journal::Entry;
 use rettidig::vault::ClientRole;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 const ROUNDS: u64 = 3;
 pub const CONNECTIONS: u64 = 50;
@@ -71,7 +70,7 @@ impl Endpoint {
         section.table(&[&["scenario"], columns.names, &cpu].concat());
         for (name, order) in scenarios {
             let (mut floors, mut ours, mut pressure) = (Side::default(), Side::default(), Pressure::default());
-            let [mut gateway, mut history, mut generator] = [Duration::ZERO; 3];
+            let [mut gateway, mut history, mut generator] = [0.0; 3];
             for _ in 0..ROUNDS {
                 pressure = pressure.worst(Pressure::settled());
                 floors.add(load_floor(bare, *order));
@@ -83,7 +82,7 @@ impl Endpoint {
                 self.child.wait_for_history();
                 history += cpu_of(self.child.id()) - after;
             }
-            let each = |cpu: Duration| format!("{:.1}", cpu.as_secs_f64() * 1e6 / (order.messages * ROUNDS) as f64);
+            let each = |cpu: f64| format!("{:.1}", cpu * 1e6 / (order.messages * ROUNDS) as f64);
             let cpu = vec![each(gateway), each(history), each(generator), pressure.to_string()];
             section.row(&[vec![(*name).to_owned()], (columns.cells)(&floors, &ours), cpu].concat());
         }

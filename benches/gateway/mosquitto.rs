@@ -10,7 +10,6 @@ use crate::town::{BINS, Order, Round, Town, bin_name};
 use rettidig::domain::decision::Fact;
 use rettidig::domain::time::Timestamp;
 use rettidig::journal::Entry;
-use std::time::Duration;
 
 const ROUNDS: u64 = 3;
 const FLAT_OUT: [(&str, Order); 1] = [("flat out", Order { messages: 100_000, rate: None })];
@@ -59,7 +58,7 @@ fn table(
     section.table(&[&["scenario"], columns.names, &["CPU µs/message gateway", "CPU pressure"]].concat());
     for (name, order) in scenarios {
         let (mut floors, mut ours, mut pressure) = (Side::default(), Side::default(), Pressure::default());
-        let mut cpu = Duration::ZERO;
+        let mut cpu = 0.0;
         for _ in 0..ROUNDS {
             gateway.child.wait_for_history();
             pressure = pressure.worst(Pressure::settled());
@@ -68,7 +67,7 @@ fn table(
             ours.add(whole(gateway.load(*order)));
             cpu += cpu_of(gateway.child.id()) - before;
         }
-        let each = format!("{:.1}", cpu.as_secs_f64() * 1e6 / (order.messages * ROUNDS) as f64);
+        let each = format!("{:.1}", cpu * 1e6 / (order.messages * ROUNDS) as f64);
         section.row(
             &[vec![(*name).to_owned()], (columns.cells)(&floors, &ours), vec![each, pressure.to_string()]].concat(),
         );

@@ -43,7 +43,7 @@ impl NodeRed {
         }
         let process = spawn(&folder, &environment);
         let started = Self { folder, environment, process };
-        started.connected(broker);
+        wait_for(broker);
         started
     }
 
@@ -55,13 +55,13 @@ impl NodeRed {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
         self.process = spawn(&self.folder, &self.environment);
-        self.connected(broker);
+        wait_for(broker);
     }
+}
 
-    fn connected(&self, broker: &Mosquitto) {
-        broker.wait_for_log("as node-red ");
-        std::thread::sleep(SETTLES_WITHIN);
-    }
+fn wait_for(broker: &Mosquitto) {
+    broker.wait_for_log("as node-red ");
+    std::thread::sleep(SETTLES_WITHIN);
 }
 
 fn spawn(folder: &TempDir, environment: &[(&'static str, String)]) -> Child {

@@ -43,7 +43,7 @@ pub fn run() {
         child.kill();
     }
     let (floor, ours) = (median(floors), median(ours));
-    let bytes = fs::metadata(&snapshot).unwrap().len() as f64 / (1 << 20) as f64;
+    let bytes = fs::metadata(&snapshot).unwrap().len() as f64 / f64::from(1 << 20);
     section.table(&["start", "seconds", "floor", "CPU pressure"]);
     section.row(&["from a snapshot".into(), format!("{ours:.2}"), format!("{floor:.3}"), pressure.to_string()]);
     let first = format!("{:.2}", first.as_secs_f64());

@@ -3,8 +3,8 @@
 //! A broker acknowledges from memory, so an answer is what a person would see: the task that arrives on the crew's
 //! phone. Every tenth message says that a bin has become hot; latency is from the moment it was to be sent until its
 //! task is there, and each must come back exactly once. The bin stays hot for a while: a task for what has gone by
-//! itself is withdrawn before anybody hears of it, as it should be. Between two rounds less than a minute may pass: what is
-//! still hot then is asked for again, as it should be too.
+//! itself is withdrawn before anybody hears of it, as it should be. Between two rounds less than a minute may pass: what
+//! is still hot then is asked for again, as it should be too.
 
 use crate::load::{PATIENCE, Schedule, WRITE_BYTES, packet, publish, report};
 use crate::mqtt::{Connection, Login, Packet};
@@ -199,7 +199,7 @@ fn listen(
     waker: &thread::Thread,
 ) -> (Histogram<u64>, u64, Duration) {
     let replies = format!("{prefix}/crew/crew-1/replies");
-    let (mut latency, mut doubled, mut replied, mut last) = (Histogram::new(3).unwrap(), 0, 0, Duration::ZERO);
+    let (mut latency, mut doubled, mut answered, mut last) = (Histogram::new(3).unwrap(), 0, 0, Duration::ZERO);
     crew.give_up_after(SILENCE);
     while latency.len() < called {
         let Ok(packet_in) = crew.next() else { break };
@@ -216,8 +216,8 @@ fn listen(
             None => doubled += 1,
         }
         let answer = format!("{{\"task\":{},\"answer\":\"completed\"}}", post.task);
-        crew.publish(Some(packet(replied) as u16), false, &replies, answer.as_bytes()).unwrap();
-        replied += 1;
+        crew.publish(Some(packet(answered) as u16), false, &replies, answer.as_bytes()).unwrap();
+        answered += 1;
         shared.back.fetch_add(1, Ordering::AcqRel);
         waker.unpark();
     }

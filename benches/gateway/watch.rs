@@ -44,6 +44,6 @@ impl Watch {
 }
 
 fn look(seen: &mut Seen, http: SocketAddr, process: u32) {
-    seen.behind = seen.behind.max(metrics(http).behind());
+    seen.behind = seen.behind.max(metrics(http).get("rettidig_store_behind_entries"));
     seen.resident_mib = seen.resident_mib.max(resident_mib(process));
 }

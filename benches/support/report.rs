@@ -6,7 +6,7 @@
 #![allow(dead_code, reason = "each benchmark uses its own part of this")]
 
 use rettidig::telemetry::stopwatch;
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -100,7 +100,7 @@ impl Section {
             });
             let section = if title == self.title { Some(self.text.as_str()) } else { kept };
             if let Some(section) = section {
-                text.push_str(&format!("\n{}\n", section.trim_end()));
+                write!(text, "\n{}\n", section.trim_end()).unwrap();
             }
         }
         fs::write(&path, text).unwrap();
@@ -172,13 +172,12 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Processor time that a process has taken.
-pub fn cpu_of(process: u32) -> Duration {
+/// Processor time that a process has taken, in seconds.
+pub fn cpu_of(process: u32) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
     // User and system, in hundredths of a second: the kernel says so to everybody, whatever it counts in.
-    let hundredths: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-    Duration::from_millis(hundredths * 10)
+    [11, 12].map(|at| fields[at].parse::<f64>().unwrap()).iter().sum::<f64>() / 100.0
 }
 
 /// Memory that a process has in RAM, in MiB.

@@ -37,8 +37,6 @@ use tokio::runtime::Runtime;
 const LOG_LINES_MAX: usize = 100_000;
 /// Between two looks at a counter of another process.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// Where a look at all counters would be felt.
-const LOOK_SELDOM: Duration = Duration::from_millis(200);
 const ENTRIES_AT_ONCE: usize = 4_096;
 
 pub struct Site {
@@ -446,9 +444,21 @@ impl Child {
         }
     }
 
-    /// Waits until the store holds everything there is.
+    /// Waits until the store holds everything there is; it may take long, but it must go on.
     pub fn wait_for_history(&self) {
-        self.wait_for_store("history is whole", |store| store["ready"] == true && store["behind"] == 0);
+        let (mut least, mut waited) = (u64::MAX, stopwatch());
+        loop {
+            let store = self.store();
+            let behind = store["behind"].as_u64().unwrap_or(u64::MAX);
+            if store["ready"] == true && behind == 0 {
+                return;
+            }
+            if behind < least {
+                (least, waited) = (behind, stopwatch());
+            }
+            assert!(waited.elapsed() < PATIENCE, "history does not catch up: {store}");
+            std::thread::sleep(LOOK_EVERY);
+        }
     }
 
     /// Waits until a counter has come this far.
@@ -457,23 +467,6 @@ impl Child {
         while self.metrics().find(series).unwrap_or(0) < least {
             assert!(waited.elapsed() < PATIENCE, "{series} never came to {least}:\n{}", self.metrics().0);
             std::thread::sleep(LOOK_EVERY);
-        }
-    }
-
-    /// Waits until the store holds everything that was decided since the data folder was empty; it may take long, but it
-    /// must go on.
-    pub fn wait_for_history(&self) {
-        let (mut least, mut waited) = (u64::MAX, stopwatch());
-        loop {
-            let behind = self.metrics().behind();
-            if behind == 0 {
-                return;
-            }
-            if behind < least {
-                (least, waited) = (behind, stopwatch());
-            }
-            assert!(waited.elapsed() < PATIENCE, "history does not catch up:\n{}", self.metrics().0);
-            std::thread::sleep(LOOK_SELDOM);
         }
     }
 }
@@ -500,13 +493,6 @@ impl Metrics {
 
     pub fn get(&self, series: &str) -> u64 {
         self.find(series).unwrap_or_else(|| panic!("no {series} in\n{}", self.0))
-    }
-
-    /// Journal entries that history does not hold, of a gateway that has kept all of it since its start. The gauge of
-    /// that name is set when the projector has caught up and says nothing in between.
-    pub fn behind(&self) -> u64 {
-        let kept = self.find("rettidig_store_entries_total").unwrap_or(0);
-        self.get("rettidig_journal_seq").saturating_sub(kept)
     }
 
     /// One stage of the ledger.
