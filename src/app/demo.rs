@@ -22,10 +22,11 @@ use crate::twin::{
 };
 use crate::vault::{ClientRole, Grant, Role, Secret};
 use anyhow::{Context as _, bail};
+use metrics_exporter_prometheus::PrometheusHandle;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::DirEntry;
-use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +73,7 @@ pub async fn play(
 
 const FOLDER_PREFIX: &str = "rettidig-simulated-";
 const DATA: &str = "data";
+const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// A folder younger than this may belong to a simulation that is just starting.
 const LEFT_BEHIND_AFTER: Duration = Duration::from_secs(600);
 
@@ -86,14 +88,33 @@ struct Stage {
 struct Folder(PathBuf);
 
 impl Stage {
+    /// On the usual ports when nobody has them. Somebody may take one between the look and the start: then on any.
     async fn set(
         starts_at: Timestamp,
         changes: Vec<RegistryChange>,
         logins_needed: &[LoginNeeded],
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
+        let metrics = metering::install()?;
+        let usual = [free(1883), free(8080)];
+        match Self::set_at(usual, starts_at, &changes, logins_needed, (metrics.clone(), stop.clone())).await {
+            Err(error) if is_taken(&error) => {
+                Self::set_at([ANY; 2], starts_at, &changes, logins_needed, (metrics, stop)).await
+            }
+            set => set,
+        }
+    }
+
+    /// `listen` is for MQTT and for the page.
+    async fn set_at(
+        listen: [SocketAddr; 2],
+        starts_at: Timestamp,
+        changes: &[RegistryChange],
+        logins_needed: &[LoginNeeded],
+        (metrics, stop): (PrometheusHandle, CancellationToken),
+    ) -> anyhow::Result<Self> {
         let folder = Folder::new()?;
-        let loaded = configuration(&folder.0.join("config"))?;
+        let loaded = configuration(&folder.0.join("config"), listen)?;
         let assembly = assemble(&loaded).map_err(|faults| anyhow::anyhow!("shipped configuration: {faults:?}"))?;
         let clock = Clock::scaled(starts_at);
         let foundation = Foundation::lay(&folder.0.join(DATA), &loaded.settings.journal, clock.clone())?;
@@ -109,7 +130,6 @@ impl Stage {
         let operator = BTreeSet::from([Grant { role: Role::Operator, area: None }]);
         foundation.vault.create_account(&AccountId::new("demo"), &password, &operator, starts_at)?;
         let payload_bytes_max = loaded.settings.limits.payload_bytes_max as usize;
-        let metrics = metering::install()?;
         let start = Start { settings: loaded.settings, assembly, metrics, source: None, simulated: true };
         let gateway = Arc::new(Gateway::start(foundation, start).await?);
         for some in changes.chunks(CHANGES_AT_ONCE) {
@@ -166,12 +186,12 @@ fn sweep(place: &Path) {
     }
 }
 
-/// The shipped configuration, on addresses that are free.
-fn configuration(folder: &Path) -> anyhow::Result<Loaded> {
+/// The shipped configuration, on these addresses.
+fn configuration(folder: &Path, [mqtt, http]: [SocketAddr; 2]) -> anyhow::Result<Loaded> {
     shipped::lay_down_demo(folder).with_context(|| format!("write {}", folder.display()))?;
     let environment = [
-        ("RETTIDIG__ENDPOINT__LISTEN".to_owned(), free(1883).to_string()),
-        ("RETTIDIG__HTTP__LISTEN".to_owned(), free(8080).to_string()),
+        ("RETTIDIG__ENDPOINT__LISTEN".to_owned(), mqtt.to_string()),
+        ("RETTIDIG__HTTP__LISTEN".to_owned(), http.to_string()),
     ];
     Ok(config::load(folder, environment)?)
 }
@@ -179,7 +199,12 @@ fn configuration(folder: &Path) -> anyhow::Result<Loaded> {
 /// The usual port when nobody has it, otherwise any.
 fn free(port: u16) -> SocketAddr {
     let usual = SocketAddr::from(([127, 0, 0, 1], port));
-    if TcpListener::bind(usual).is_ok() { usual } else { SocketAddr::from(([127, 0, 0, 1], 0)) }
+    if TcpListener::bind(usual).is_ok() { usual } else { ANY }
+}
+
+fn is_taken(error: &anyhow::Error) -> bool {
+    let mut kinds = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
+    kinds.any(|kind| kind == io::ErrorKind::AddrInUse)
 }
 
 fn role(needed: &LoginRole) -> ClientRole {
