@@ -7,6 +7,7 @@
 
 pub mod alarm;
 pub mod asset;
+pub mod calendar;
 pub mod configuration;
 pub mod cpr;
 pub mod crew;
