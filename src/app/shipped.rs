@@ -10,22 +10,26 @@ use std::path::{Path, PathBuf};
 #[exclude = "demo/*"]
 struct Shipped;
 
-/// The settings of the demo, beside the shipped rules and sensor types.
+/// The settings and the calendar of the demo, beside the shipped rules and sensor types.
 #[derive(RustEmbed)]
 #[folder = "config/demo/"]
 #[include = "rettidig.toml"]
+#[include = "calendars/*"]
 struct Demo;
 
-/// Writes the shipped configuration with the demo's settings into a folder of its own.
+/// Writes the shipped configuration with the demo's settings and calendar into a folder of its own.
 ///
 /// # Errors
 /// When a folder or file cannot be written.
 pub fn lay_down_demo(folder: &Path) -> io::Result<()> {
     lay_down(folder)?;
     for name in Demo::iter() {
-        if let Some(file) = Demo::get(&name) {
-            fs::write(folder.join(name.as_ref()), &file.data)?;
+        let Some(file) = Demo::get(&name) else { continue };
+        let path = folder.join(name.as_ref());
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
         }
+        fs::write(path, &file.data)?;
     }
     Ok(())
 }

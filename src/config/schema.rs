@@ -3,6 +3,7 @@
 //! The schema of settings is made from `Settings` itself. Rule files are read in `rules`, on the same floor as this
 //! room, so their schema has its own shape here; a test in `review` keeps the two together.
 
+use super::calendar::schema::CalendarFile;
 use super::knobs::{self, WrittenLength};
 use super::settings::Settings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
@@ -14,6 +15,8 @@ pub enum Kind {
     Settings,
     /// `rules/*.toml`
     Rules,
+    /// `calendars/*.toml`
+    Calendars,
 }
 
 /// The JSON Schema (2020-12) of one kind of file.
@@ -23,6 +26,7 @@ pub fn schema(kind: Kind) -> serde_json::Value {
     let schema: Schema = match kind {
         Kind::Settings => generator.into_root_schema_for::<Settings>(),
         Kind::Rules => generator.into_root_schema_for::<RuleFile>(),
+        Kind::Calendars => generator.into_root_schema_for::<CalendarFile>(),
     };
     schema.to_value()
 }

@@ -18,6 +18,7 @@ use thiserror::Error;
 pub const SETTINGS_FILE: &str = "rettidig.toml";
 const SENSOR_TYPES: &str = "sensor-types";
 const RULES: &str = "rules";
+const CALENDARS: &str = "calendars";
 /// Bytes in one file of the configuration.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// Files in one subfolder.
@@ -40,6 +41,8 @@ pub struct Loaded {
     pub sensor_type_files: BTreeMap<SmolStr, String>,
     /// `rules/waste.toml` → its text.
     pub rule_files: BTreeMap<SmolStr, String>,
+    /// `calendars/standard.toml` → its text.
+    pub calendar_files: BTreeMap<SmolStr, String>,
     /// Every text that a fault may point into.
     pub texts: Texts,
 }
@@ -59,9 +62,13 @@ pub enum ConfigError {
 pub fn load(folder: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Result<Loaded, ConfigError> {
     let texts = Texts::read(folder, environment)?;
     match texts.settings() {
-        Ok(settings) => {
-            Ok(Loaded { settings, sensor_type_files: texts.sensor_type_files(), rule_files: texts.rule_files(), texts })
-        }
+        Ok(settings) => Ok(Loaded {
+            settings,
+            sensor_type_files: texts.sensor_type_files(),
+            rule_files: texts.rule_files(),
+            calendar_files: texts.calendar_files(),
+            texts,
+        }),
         Err(faults) => Err(ConfigError::Faulty { folder: folder.to_owned(), faults, texts: Box::new(texts) }),
     }
 }
@@ -84,7 +91,7 @@ impl Texts {
     pub fn read(folder: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let mut texts = Self { folder: folder.to_owned(), overrides: overrides(environment), ..Self::default() };
         texts.add(SmolStr::new_static(SETTINGS_FILE), &folder.join(SETTINGS_FILE))?;
-        for subfolder in [SENSOR_TYPES, RULES] {
+        for subfolder in [SENSOR_TYPES, RULES, CALENDARS] {
             for (name, path) in toml_files(&folder.join(subfolder))? {
                 texts.add(format_smolstr!("{subfolder}/{name}"), &path)?;
             }
@@ -113,6 +120,11 @@ impl Texts {
     #[must_use]
     pub fn rule_files(&self) -> BTreeMap<SmolStr, String> {
         self.under(RULES)
+    }
+
+    #[must_use]
+    pub fn calendar_files(&self) -> BTreeMap<SmolStr, String> {
+        self.under(CALENDARS)
     }
 
     /// The text a fault points into, byte for byte but with passwords starred out; `None` for an environment variable,

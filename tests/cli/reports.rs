@@ -110,7 +110,7 @@ fn doctor_reads_a_mosquitto_configuration() {
 #[test]
 fn schemas_are_json_schemas() {
     let house = House::empty();
-    for kind in ["settings", "rules"] {
+    for kind in ["settings", "rules", "calendars"] {
         let schema: Value = serde_json::from_str(&house.rettidig(&["schema", kind]).expect_code(0).out).unwrap();
         assert!(schema["properties"].is_object(), "{kind}");
     }

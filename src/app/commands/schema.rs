@@ -10,6 +10,8 @@ pub enum Schema {
     Settings,
     /// rules/*.toml
     Rules,
+    /// calendars/*.toml
+    Calendars,
 }
 
 /// # Errors
@@ -18,6 +20,7 @@ pub fn schema(kind: Schema) -> anyhow::Result<Outcome> {
     let kind = match kind {
         Schema::Settings => Kind::Settings,
         Schema::Rules => Kind::Rules,
+        Schema::Calendars => Kind::Calendars,
     };
     say(&serde_json::to_string_pretty(&schema_of(kind))?);
     Ok(Outcome::Done)

@@ -129,6 +129,8 @@ fn line_around(text: &str, offset: usize) -> Range<usize> {
 fn syntax_suggestion(message: &str) -> String {
     if message.contains("duplicate key") {
         "keep one of them".to_owned()
+    } else if message.contains("invalid date") {
+        "a date is written year, month, day: key = 2026-12-24".to_owned()
     } else if message.contains("string") {
         "a text stands between double quotes: key = \"text\"".to_owned()
     } else {

@@ -100,6 +100,19 @@ impl<'a> Field<'a> {
         Some(Text { value, field: self.clone() })
     }
 
+    /// A date or a time of day in its written form, with quotes or without.
+    pub fn moment(&self, example: &str) -> Option<Text<'a>> {
+        match self.source {
+            Source::Toml(value) if value.get_ref().is_datetime() => {
+                let written = self.document.text.get(value.span()).unwrap_or_default();
+                Some(Text { value: Cow::Borrowed(written), field: self.clone() })
+            }
+            Source::Toml(value) if value.get_ref().is_str() => self.text(),
+            Source::Toml(_) => self.wrong("a date or a time of day", example),
+            Source::Outside(_) | Source::OutsideItem(..) => self.text(),
+        }
+    }
+
     /// A text that is not blank and at most `bytes_max` bytes long.
     pub fn filled_text(&self, bytes_max: usize) -> Option<Text<'a>> {
         let text = self.text()?;

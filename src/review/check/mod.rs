@@ -1,14 +1,14 @@
 //! `rettidig check`: every fault of a configuration folder at once, or a summary of what it sets up.
 //!
-//! Settings, sensor types and rules are read in one run although one of them is at fault: a rule is then checked
-//! against the sensor types that could be read. It changes nothing and needs no data folder.
+//! Settings, sensor types, calendars and rules are read in one run although one of them is at fault: a rule is then
+//! checked against the sensor types that could be read. It changes nothing and needs no data folder.
 //!
 //! Start with `check`; `render` shows the report to a person, `wire` to a script.
 
 mod render;
 mod wire;
 
-use crate::config::{ConfigError, Settings, Texts};
+use crate::config::{ConfigError, Settings, Texts, WrittenCalendars, read_calendars};
 use crate::domain::asset::SensorType;
 use crate::domain::fault::Fault;
 use crate::domain::ids::{AssetKind, RuleId};
@@ -37,6 +37,7 @@ pub struct Summary {
     pub files: usize,
     pub kinds: Vec<KindSummary>,
     pub rules: Vec<RuleSummary>,
+    pub calendars: CalendarSummary,
 }
 
 /// One kind of asset.
@@ -48,6 +49,15 @@ pub struct KindSummary {
     pub rules: usize,
     /// Bytes that all rules together remember about one asset of this kind.
     pub state_bytes_per_asset: usize,
+}
+
+/// What the calendars name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CalendarSummary {
+    pub files: usize,
+    pub time_zone: SmolStr,
+    pub shifts: Vec<SmolStr>,
+    pub routes: Vec<SmolStr>,
 }
 
 /// One rule.
@@ -80,12 +90,19 @@ pub fn check(
     let sensor_types = sensor_types(&texts, read_sensor_types, &mut faults);
     let vocabulary = Vocabulary::new(sensor_types.types.iter());
     let vocabulary = if sensor_types.complete { vocabulary } else { vocabulary.incomplete() };
+    let calendars = read_calendars(&texts.calendar_files()).map_err(|found| faults.extend(found)).ok();
+    if let Some(calendars) = calendars.as_ref().filter(|_| sensor_types.complete) {
+        faults.extend(calendars.unknown_kinds(&sensor_types.types.iter().map(|known| &known.asset_kind).collect()));
+    }
     let rules = rules::compile(&texts.rule_files(), &vocabulary).map_err(|found| faults.extend(found)).ok();
     if let (Some(settings), Some(rules)) = (&settings, &rules) {
         faults.extend(rules.iter().filter_map(|rule| too_slow_an_offer(rule, settings)));
     }
     faults.sort_by(|a, b| (&a.file, a.span.start, a.span.end).cmp(&(&b.file, b.span.start, b.span.end)));
-    let summary = rules.filter(|_| faults.is_empty()).map(|rules| summarise(&texts, &sensor_types.types, &rules));
+    let summary = rules
+        .zip(calendars)
+        .filter(|_| faults.is_empty())
+        .map(|(rules, calendars)| summarise(&texts, &sensor_types.types, &rules, &calendars));
     Ok(Report { faults, summary, texts })
 }
 
@@ -126,7 +143,7 @@ fn too_slow_an_offer(rule: &Rule, settings: &Settings) -> Option<Fault> {
     })
 }
 
-fn summarise(texts: &Texts, sensor_types: &[SensorType], rules: &RuleSet) -> Summary {
+fn summarise(texts: &Texts, sensor_types: &[SensorType], rules: &RuleSet, calendars: &WrittenCalendars) -> Summary {
     let mut kinds: Vec<AssetKind> = sensor_types.iter().map(|sensor_type| sensor_type.asset_kind.clone()).collect();
     kinds.sort();
     kinds.dedup();
@@ -146,10 +163,17 @@ fn summarise(texts: &Texts, sensor_types: &[SensorType], rules: &RuleSet) -> Sum
         stateful_calls: rule.cells(),
         state_bytes_per_asset: rule.state_bytes(),
     };
+    let calendars = CalendarSummary {
+        files: texts.calendar_files().len(),
+        time_zone: calendars.time_zone().into(),
+        shifts: calendars.shifts().cloned().collect(),
+        routes: calendars.routes().cloned().collect(),
+    };
     Summary {
-        files: 1 + texts.sensor_type_files().len() + texts.rule_files().len(),
+        files: 1 + texts.sensor_type_files().len() + texts.rule_files().len() + calendars.files,
         kinds: kinds.into_iter().map(kind).collect(),
         rules: rules.iter().map(|shared| rule(shared)).collect(),
+        calendars,
     }
 }
 

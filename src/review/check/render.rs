@@ -1,8 +1,9 @@
 //! The report for a person: each fault with its line, a caret and a proposal; or the summary as two tables.
 
-use super::{Report, Summary};
+use super::{CalendarSummary, Report, Summary};
 use crate::domain::fault::Fault;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode, SourceSpan};
+use smol_str::SmolStr;
 use std::collections::BTreeSet;
 use std::fmt::{self, Display, Write as _};
 
@@ -71,7 +72,20 @@ fn tables(summary: &Summary) -> String {
             [&rule.id, &rule.applies_to, &rule.priority, &rule.stateful_calls, &rule.state_bytes_per_asset],
         );
     }
+    if summary.calendars.files > 0 {
+        text.push_str(&calendars(&summary.calendars));
+    }
     text
+}
+
+fn calendars(summary: &CalendarSummary) -> String {
+    let names = |names: &[SmolStr]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    format!(
+        "\ncalendars in {}\nshifts: {}\nroutes: {}\n",
+        summary.time_zone,
+        names(&summary.shifts),
+        names(&summary.routes)
+    )
 }
 
 fn line(text: &mut String, cells: [&dyn Display; 5]) {

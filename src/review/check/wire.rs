@@ -2,6 +2,7 @@
 
 use super::{Report, Summary};
 use serde::Serialize;
+use smol_str::SmolStr;
 
 const VERSION: u32 = 1;
 
@@ -32,6 +33,14 @@ struct WireSummary<'a> {
     files: usize,
     kinds: Vec<WireKind<'a>>,
     rules: Vec<WireRule<'a>>,
+    calendars: WireCalendars<'a>,
+}
+
+#[derive(Serialize)]
+struct WireCalendars<'a> {
+    time_zone: &'a str,
+    shifts: Vec<&'a str>,
+    routes: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -99,6 +108,11 @@ impl<'a> From<&'a Summary> for WireSummary<'a> {
             stateful_calls: rule.stateful_calls,
             state_bytes_per_asset: rule.state_bytes_per_asset,
         });
-        Self { files: summary.files, kinds: kinds.collect(), rules: rules.collect() }
+        let calendars = WireCalendars {
+            time_zone: &summary.calendars.time_zone,
+            shifts: summary.calendars.shifts.iter().map(SmolStr::as_str).collect(),
+            routes: summary.calendars.routes.iter().map(SmolStr::as_str).collect(),
+        };
+        Self { files: summary.files, kinds: kinds.collect(), rules: rules.collect(), calendars }
     }
 }
