@@ -1,10 +1,11 @@
 //! From configuration texts to what the engine and the decoder are given: all faults at once, or one whole.
 
-use crate::config::Loaded;
+use crate::config::{Loaded, WrittenCalendars, read_calendars};
 use crate::decode::{SensorTypeSpec, load_sensor_types};
 use crate::domain::configuration::Configuration;
 use crate::domain::fault::Fault;
 use crate::domain::ids::{ConfigurationVersion, SensorTypeId};
+use crate::domain::time::Timestamp;
 use crate::rules::{Vocabulary, compile};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,28 +17,38 @@ pub struct Assembly {
     pub types: BTreeMap<SensorTypeId, Arc<SensorTypeSpec>>,
     /// What the engine decides by; enters as an event.
     pub configuration: Configuration,
+    /// What the tables of its calendars are made of, to make them again for a later time.
+    pub calendars: Arc<WrittenCalendars>,
 }
 
+/// Puts the texts together; the tables of the calendars are made for the time around `now`.
+///
 /// # Errors
-/// Every fault of sensor types and rules.
-pub fn assemble(loaded: &Loaded) -> Result<Assembly, Vec<Fault>> {
+/// Every fault of sensor types and rules, or of calendars.
+pub fn assemble(loaded: &Loaded, now: Timestamp) -> Result<Assembly, Vec<Fault>> {
     let types = load_sensor_types(&loaded.sensor_type_files)?;
     let vocabulary = Vocabulary::new(types.values().map(|spec| &spec.sensor_type));
+    let calendars = read_calendars(&loaded.calendar_files)?;
     compile(&loaded.rule_files, &vocabulary)?;
+    let unknown = calendars.unknown_kinds(&types.values().map(|spec| &spec.sensor_type.asset_kind).collect());
+    if !unknown.is_empty() {
+        return Err(unknown);
+    }
     let sensor_types = types.iter().map(|(id, spec)| (id.clone(), spec.sensor_type.clone())).collect();
     let configuration = Configuration {
         version: version(loaded),
         sensor_types,
         rule_files: loaded.rule_files.clone(),
         dispatch: loaded.settings.dispatch.clone(),
+        calendars: calendars.around(now),
     };
-    Ok(Assembly { types, configuration })
+    Ok(Assembly { types, configuration, calendars: Arc::new(calendars) })
 }
 
-/// A hash over everything decisions depend on.
+/// A hash over the texts of everything decisions depend on.
 fn version(loaded: &Loaded) -> ConfigurationVersion {
     let mut hasher = blake3::Hasher::new();
-    for (name, text) in loaded.sensor_type_files.iter().chain(&loaded.rule_files) {
+    for (name, text) in loaded.sensor_type_files.iter().chain(&loaded.rule_files).chain(&loaded.calendar_files) {
         hash_text(&mut hasher, name);
         hash_text(&mut hasher, text);
     }

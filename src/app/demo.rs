@@ -115,7 +115,8 @@ impl Stage {
     ) -> anyhow::Result<Self> {
         let folder = Folder::new()?;
         let loaded = configuration(&folder.0.join("config"), listen)?;
-        let assembly = assemble(&loaded).map_err(|faults| anyhow::anyhow!("shipped configuration: {faults:?}"))?;
+        let assembly =
+            assemble(&loaded, starts_at).map_err(|faults| anyhow::anyhow!("shipped configuration: {faults:?}"))?;
         let clock = Clock::scaled(starts_at);
         let foundation = Foundation::lay(&folder.0.join(DATA), &loaded.settings.journal, clock.clone())?;
         let mut clients = Vec::new();

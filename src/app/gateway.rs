@@ -4,6 +4,7 @@
 //! is decided, synced and released, history catches up, a last snapshot is written, the folder is given back.
 
 use super::assembly::Assembly;
+use super::calendars::{self, SharedCalendars};
 use super::clock::Clock;
 use super::control::{self, Listener, Reload, Running};
 use super::data_folder::DataFolder;
@@ -26,7 +27,7 @@ use super::tally::Tally;
 use super::usage::Usage;
 use super::ways_in::{WaysIn, WaysOut};
 use crate::board::{Board, Initial};
-use crate::config::Settings;
+use crate::config::{Settings, WrittenCalendars};
 use crate::console::ConsoleError;
 use crate::dispatch::Dispatch;
 use crate::domain::configuration::Configuration;
@@ -120,9 +121,9 @@ impl Gateway {
     /// What could not start, by name. Nothing has been accepted then, and what had started has ended.
     pub async fn start(foundation: Foundation, start: Start) -> anyhow::Result<Self> {
         let settings = start.settings.clone();
-        let configuration = start.assembly.configuration.clone();
+        let (configuration, written) = (start.assembly.configuration.clone(), Arc::clone(&start.assembly.calendars));
         let (mut gateway, unopened) = Self::stand(foundation, start).await?;
-        let Err(error) = gateway.open(&settings, configuration, unopened).await else { return Ok(gateway) };
+        let Err(error) = gateway.open(&settings, (configuration, written), unopened).await else { return Ok(gateway) };
         // Why the loop has ended says more than that it no longer answers.
         gateway.drain().await.and(Err(error))
     }
@@ -139,6 +140,7 @@ impl Gateway {
         let (inbox, receiver) = mpsc::channel(settings.limits.inbox_events_max as usize);
         let (to_dispatch, from_release) = mpsc::channel(DISPATCH_INBOX);
         let (durable, durable_seen) = watch::channel(engine.seq());
+        let calendars = SharedCalendars::new(&assembly);
         let directory = SharedDirectory::new(options::decode_limits(&settings), assembly.types);
         directory.refresh(&engine);
         let board = Arc::new(Board::with_limits(initial(&mut engine, journal.id()), options::board(&settings)));
@@ -164,6 +166,7 @@ impl Gateway {
         };
         let sequencer = Sequencer {
             snapshots: Snapshots::new(settings.journal.snapshot_every, clock.now(), engine.seq()),
+            calendars: calendars.clone(),
             engine,
             journal,
             clock: clock.clone(),
@@ -186,7 +189,7 @@ impl Gateway {
             addresses: Addresses::default(),
             out: WaysOut::default(),
             metrics,
-            reload: Reload { source, settings: Arc::new(settings), directory: ways.directory.clone() },
+            reload: Reload { source, settings: Arc::new(settings), directory: ways.directory.clone(), calendars },
             folder,
             stop,
             sequencer,
@@ -198,7 +201,7 @@ impl Gateway {
     async fn open(
         &mut self,
         settings: &Settings,
-        configuration: Configuration,
+        configuration: (Configuration, Arc<WrittenCalendars>),
         unopened: Unopened,
     ) -> anyhow::Result<()> {
         let Unopened { ways, to_dispatch, from_release, pending, journal, progress, simulated } = unopened;
@@ -390,9 +393,12 @@ async fn open_store(settings: &Settings, data: &Path) -> anyhow::Result<Arc<dyn 
 }
 
 /// The configuration on disk is an event when it differs from the one in force; then the start is one too.
-async fn put_in_force(handle: &Handle, configuration: Configuration) -> anyhow::Result<()> {
+async fn put_in_force(
+    handle: &Handle,
+    (configuration, written): (Configuration, Arc<WrittenCalendars>),
+) -> anyhow::Result<()> {
     let version = configuration.version;
-    if handle.look(Engine::configuration_version).await? != Some(version) {
+    if !handle.look(move |engine| calendars::in_force(engine, version, &written)).await? {
         let answer = handle.ask_for(Event::Configured(Box::new(configuration))).await?;
         if answer.verdict != Verdict::Accepted {
             bail!("the configuration was not accepted: {:?}", answer.verdict);

@@ -5,6 +5,7 @@
 //! everything around it; `foundation` is what must stand before either.
 
 pub mod assembly;
+pub mod calendars;
 pub mod clock;
 pub mod commands;
 pub mod control;

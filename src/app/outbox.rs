@@ -230,7 +230,8 @@ impl Outbox {
             | Event::Due(_)
             | Event::Started
             | Event::Released { .. }
-            | Event::Erased { .. } => false,
+            | Event::Erased { .. }
+            | Event::Expanded { .. } => false,
         };
         if !compared {
             return;

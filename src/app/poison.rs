@@ -89,7 +89,8 @@ impl Poison {
             | Event::Due(_)
             | Event::Started
             | Event::Released { .. }
-            | Event::Erased { .. }) => return other,
+            | Event::Erased { .. }
+            | Event::Expanded { .. }) => return other,
         };
         let mut head = Bytes::from(said);
         let length = head.len() as u64;
@@ -128,7 +129,8 @@ fn identity(event: &Event) -> String {
         | Event::Due(_)
         | Event::Started
         | Event::Released { .. }
-        | Event::Erased { .. } => blake3::hash(format!("{event:?}").as_bytes()).to_hex().to_string(),
+        | Event::Erased { .. }
+        | Event::Expanded { .. } => blake3::hash(format!("{event:?}").as_bytes()).to_hex().to_string(),
     }
 }
 
@@ -148,5 +150,6 @@ fn outline(event: &Event) -> String {
         Event::Started => "started".to_owned(),
         Event::Released { through, .. } => format!("released through {through}"),
         Event::Erased { .. } => "erased".to_owned(),
+        Event::Expanded { version, .. } => format!("calendars of {version} expanded"),
     }
 }

@@ -3,6 +3,7 @@
 //! It runs on a thread of its own and is the only one that touches engine and journal. Nothing it decides is
 //! seen by anyone before `sync` has returned; then crews are told and senders are acknowledged.
 
+use super::calendars::SharedCalendars;
 use super::clock::Clock;
 use super::inbox::{Inbox, Item, Submission, Then};
 use super::outbox::{Held, Outbox};
@@ -26,6 +27,7 @@ pub struct Sequencer {
     pub outbox: Outbox,
     pub poison: Poison,
     pub snapshots: Snapshots,
+    pub calendars: SharedCalendars,
     pub meters: Meters,
     /// A message of this batch has been measured.
     pub measured: bool,
@@ -156,7 +158,11 @@ impl Sequencer {
         };
         self.journal.append(now, &event, &decision)?;
         trace.decided(begun, &decision);
+        let expanded = self.calendars.follow(now, &event);
         self.outbox.hold(Held { at: now, event, decision, then, received, trace });
+        if let Some(expanded) = expanded {
+            return self.decide(now, Submission::of(expanded));
+        }
         if poisoned && self.engine.inventory().device(&self_watch::device()).is_some() {
             return self.decide(now, Submission::of(self_watch::poisoned(now)));
         }

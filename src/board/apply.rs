@@ -306,7 +306,8 @@ fn quarantine_row(reason: QuarantineReason, at: Timestamp, event: &Event, decisi
         | Event::Due(_)
         | Event::Started
         | Event::Released { .. }
-        | Event::Erased { .. } => {}
+        | Event::Erased { .. }
+        | Event::Expanded { .. } => {}
     }
     row
 }

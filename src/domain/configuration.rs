@@ -2,6 +2,7 @@
 
 use super::alarm::Priority;
 use super::asset::SensorType;
+use super::calendar::Calendars;
 use super::ids::{ConfigurationVersion, SensorTypeId};
 use super::time::Span;
 use smol_str::SmolStr;
@@ -14,6 +15,8 @@ pub struct Configuration {
     /// Rule files as text, by name: the text is the truth, the engine compiles it.
     pub rule_files: BTreeMap<SmolStr, String>,
     pub dispatch: DispatchPolicy,
+    /// What the calendar files mean in the time around this event.
+    pub calendars: Calendars,
 }
 
 /// How long an offer waits for an answer before the next crew is asked (DOMAIN §4).

@@ -4,9 +4,13 @@
 //! passing time all come in the same way and are journaled the same way.
 
 use super::asset::{Asset, Device};
+use super::calendar::Calendars;
 use super::configuration::Configuration;
 use super::crew::Crew;
-use super::ids::{AccountId, AlarmId, AssetId, CommandId, CrewId, DeliveryId, DeviceId, PersonId, RuleId, Seq, TaskId};
+use super::ids::{
+    AccountId, AlarmId, AssetId, CommandId, ConfigurationVersion, CrewId, DeliveryId, DeviceId, PersonId, RuleId, Seq,
+    TaskId,
+};
 use super::observation::Observed;
 use super::person::Person;
 use super::reason::QuarantineReason;
@@ -44,6 +48,8 @@ pub enum Event {
     },
     /// The values of this record were sealed with a key that has been erased.
     Erased { person: PersonId },
+    /// The calendars of this configuration were expanded for the time around this event.
+    Expanded { version: ConfigurationVersion, calendars: Box<Calendars> },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,4 +150,6 @@ pub enum DeadlineReason {
     RetryTask { task: TaskId },
     /// A delivery that nobody confirmed may not be sent any more.
     DeliveryExpires { delivery: DeliveryId },
+    /// The tables of the calendars end, and are expanded further well before.
+    CalendarsEnd,
 }

@@ -41,7 +41,8 @@ impl Engine {
             | Event::Due(_)
             | Event::Started
             | Event::Released { .. }
-            | Event::Erased { .. }) => other,
+            | Event::Erased { .. }
+            | Event::Expanded { .. }) => other,
         })
     }
 

@@ -12,7 +12,8 @@ use crate::rules::{RuleSet, Vocabulary, compile};
 
 impl Engine {
     pub(super) fn configure(&mut self, draft: &mut Draft, configuration: &Configuration) -> Verdict {
-        let Some(rules) = compiled(configuration) else { return Verdict::Refused(Refusal::InvalidConfiguration) };
+        let rules = compiled(configuration).filter(|_| configuration.calendars.in_order());
+        let Some(rules) = rules else { return Verdict::Refused(Refusal::InvalidConfiguration) };
         self.put_in_force(configuration, rules);
         for alarm in self.alarms_without_rule() {
             self.dismiss(draft, alarm, CancelReason::RuleRemoved);
@@ -46,6 +47,7 @@ impl Engine {
         }
         self.rules = rules;
         self.configuration = Some(Box::new(configuration.clone()));
+        self.watch_calendars();
     }
 
     fn alarms_without_rule(&self) -> Vec<AlarmId> {

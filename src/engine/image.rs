@@ -167,6 +167,7 @@ impl Engine {
             engine.deliveries.insert(delivery);
         }
         engine.timers.set_all(deadlines);
+        engine.watch_calendars();
         for (client, passages) in image.passages {
             engine.identities.clients.insert(client, passages.iter().map(Passage::from).collect());
         }

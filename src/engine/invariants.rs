@@ -11,6 +11,9 @@ impl Engine {
         self.check_alarms(&mut broken);
         self.check_tasks(&mut broken);
         self.check_deliveries(&mut broken);
+        if self.calendars().is_some_and(|calendars| !calendars.in_order()) {
+            broken.push("the tables of the calendars are not in order".to_owned());
+        }
         broken
     }
 

@@ -9,6 +9,7 @@
 
 mod admit;
 mod alarms;
+mod calendars;
 mod conditions;
 mod configure;
 mod deliveries;

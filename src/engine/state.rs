@@ -214,6 +214,7 @@ impl Engine {
                 Verdict::Accepted
             }
             Event::Erased { .. } => Verdict::Accepted,
+            Event::Expanded { version, calendars } => self.expand(*version, calendars),
         }
     }
 
@@ -244,7 +245,8 @@ impl Engine {
             Event::Due(deadline) => self.feed_due(draft.now, deadline),
             Event::Started => self.start(draft.now),
             Event::Released { through, undelivered } => self.identities.release(draft.now, *through, undelivered),
-            Event::Registered(_) | Event::Receipt(_) | Event::Erased { .. } => {}
+            Event::Expanded { calendars, .. } if verdict == Verdict::Accepted => self.adopt_calendars(calendars),
+            Event::Registered(_) | Event::Receipt(_) | Event::Erased { .. } | Event::Expanded { .. } => {}
         }
     }
 
@@ -369,6 +371,7 @@ impl Engine {
             DeadlineReason::DeliveryExpires { delivery } => {
                 self.deliveries.get(*delivery).map(|pending| pending.expires_at)
             }
+            DeadlineReason::CalendarsEnd => self.calendars_due(),
         }
     }
 
@@ -388,6 +391,7 @@ impl Engine {
             DeadlineReason::DeliveryExpires { delivery } => {
                 self.state(draft, Fact::DeliveryEnded { delivery: *delivery, end: DeliveryEnd::Expired });
             }
+            DeadlineReason::CalendarsEnd => self.calendars_asked_for(draft.now),
         }
         Verdict::Accepted
     }
@@ -409,6 +413,7 @@ impl Engine {
                     self.judge(now, &asset, None);
                 }
             }
+            DeadlineReason::CalendarsEnd => self.calendars_asked_for(now),
             DeadlineReason::OnDelay { .. }
             | DeadlineReason::OfferExpired { .. }
             | DeadlineReason::RetryTask { .. }
@@ -436,7 +441,8 @@ impl Engine {
             | Event::Configured(_)
             | Event::Due(_)
             | Event::Started
-            | Event::Released { .. } => return None,
+            | Event::Released { .. }
+            | Event::Expanded { .. } => return None,
         };
         self.inventory.person_of(device).cloned()
     }

@@ -73,7 +73,8 @@ fn subject_of_values<'a>(event: &Event, decision: &'a Decision) -> Option<&'a Pe
         | Event::Due(_)
         | Event::Started
         | Event::Released { .. }
-        | Event::Erased { .. } => None,
+        | Event::Erased { .. }
+        | Event::Expanded { .. } => None,
     }
 }
 

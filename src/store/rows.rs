@@ -132,7 +132,8 @@ pub(super) fn project(
         | Event::Due(_)
         | Event::Started
         | Event::Released { .. }
-        | Event::Erased { .. } => {}
+        | Event::Erased { .. }
+        | Event::Expanded { .. } => {}
     }
     if let Verdict::Quarantined(reason) = decision.verdict {
         rows.push(quarantined(reason, at, event, decision.subject.as_ref(), seal)?);
@@ -278,7 +279,8 @@ fn quarantined(
         | Event::Due(_)
         | Event::Started
         | Event::Released { .. }
-        | Event::Erased { .. } => (None, at),
+        | Event::Erased { .. }
+        | Event::Expanded { .. } => (None, at),
     };
     let (detail, topic) = (SmolStr::default(), SmolStr::default());
     let head = Head::Open(Bytes::new());
@@ -299,6 +301,7 @@ const fn kind(event: &Event) -> &'static str {
         Event::Started => "started",
         Event::Released { .. } => "released",
         Event::Erased { .. } => "erased",
+        Event::Expanded { .. } => "expanded",
     }
 }
 

@@ -46,6 +46,29 @@ fn a_sensor_type_that_is_added_can_be_registered_at_once() {
 }
 
 #[test]
+fn a_changed_calendar_is_in_force_without_a_restart_and_a_fault_changes_nothing() {
+    let house = House::new();
+    let gateway = house.start();
+    let before = house.json(&["status"])["configuration"].clone();
+    let calendar = house.path("config/calendars/standard.toml");
+    let text = fs::read_to_string(&calendar).unwrap();
+    fs::write(&calendar, text.replace("on_holiday = \"next-workday\"", "on_holiday = \"next-day\"")).unwrap();
+    let checked = house.rettidig(&["check", "config"]).expect_code(65);
+    assert!(
+        checked.out.contains("next-workday") && checked.out.contains("calendars/standard.toml:"),
+        "{}",
+        checked.out
+    );
+    house.rettidig(&["reload"]).expect_code(65);
+    assert_eq!(house.json(&["status"])["configuration"], before);
+
+    fs::write(&calendar, text.replace("on_holiday = \"next-workday\"", "on_holiday = \"skip\"")).unwrap();
+    assert_eq!(house.json(&["reload"])["changed"], true);
+    assert_ne!(house.json(&["status"])["configuration"], before);
+    assert!(gateway.stop().success());
+}
+
+#[test]
 fn settings_that_need_a_restart_are_named() {
     let house = House::new();
     let gateway = house.start();

@@ -380,6 +380,7 @@ impl Model {
             DeadlineReason::DeliveryExpires { delivery } => {
                 passed(self.deliveries.get(delivery).map(|(_, _, expires)| *expires));
             }
+            DeadlineReason::CalendarsEnd => passed(None),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What is simulated: four bins, three beds, crews, and two sets of rules.
 
 use rettidig::domain::asset::{Asset, Device, Property, PropertyKind, SensorType};
+use rettidig::domain::calendar::Calendars;
 use rettidig::domain::configuration::{Configuration, DispatchPolicy};
 use rettidig::domain::crew::Crew;
 use rettidig::domain::event::RegistryChange;
@@ -104,6 +105,7 @@ pub fn configuration(settings: Settings) -> Configuration {
         sensor_types: types.into_iter().map(|known| (known.id.clone(), known)).collect(),
         rule_files: BTreeMap::from([("rules.toml".into(), rules)]),
         dispatch: policy(),
+        calendars: Calendars::default(),
     }
 }
 

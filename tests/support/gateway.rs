@@ -18,6 +18,7 @@ use rettidig::domain::event::{Event, RegistryChange};
 use rettidig::domain::ids::{ClientId, Seq};
 use rettidig::domain::reason::Verdict;
 use rettidig::domain::time::{Span, Timestamp};
+use rettidig::engine::Engine;
 use rettidig::journal::{Entry, Reader, SealError, Sealing, Verified, verify};
 use rettidig::telemetry::stopwatch;
 use rettidig::vault::{ClientRole, Secret};
@@ -112,16 +113,18 @@ impl Site {
         fs::write(path, text.replace(from, to)).unwrap();
     }
 
-    fn loaded(&self) -> (Loaded, Assembly) {
+    fn loaded(&self, clock: &Clock) -> (Loaded, Assembly) {
         let loaded = config::load(&self.config(), self.overlay.clone()).unwrap();
-        let assembly = assemble(&loaded).unwrap_or_else(|faults| panic!("the configuration has faults: {faults:?}"));
+        let assembly =
+            assemble(&loaded, clock.now()).unwrap_or_else(|faults| panic!("the configuration has faults: {faults:?}"));
         (loaded, assembly)
     }
 
     /// Enters configuration and registry and makes the logins, while nothing runs.
     pub fn furnish(&mut self, at: Timestamp, changes: Vec<RegistryChange>, logins: &[(&str, ClientRole)]) {
-        let (loaded, assembly) = self.loaded();
-        let mut foundation = self.foundation(&loaded, at);
+        let clock = if at == Timestamp::MIN { Clock::wall() } else { Clock::scaled(at) };
+        let (loaded, assembly) = self.loaded(&clock);
+        let mut foundation = self.foundation(&loaded, clock);
         for event in [Event::Configured(Box::new(assembly.configuration)), Event::Registered(changes)] {
             assert_eq!(foundation.decide(event).unwrap().verdict, Verdict::Accepted);
         }
@@ -134,15 +137,15 @@ impl Site {
         foundation.vault.put_clients(&clients, Timestamp::from_micros(0)).unwrap();
     }
 
-    fn foundation(&self, loaded: &Loaded, at: Timestamp) -> Foundation {
-        let clock = if at == Timestamp::MIN { Clock::wall() } else { Clock::scaled(at) };
+    fn foundation(&self, loaded: &Loaded, clock: Clock) -> Foundation {
         Foundation::lay(&self.data(), &loaded.settings.journal, clock).unwrap()
     }
 
     /// Decides many events while nothing runs, as a gateway would, at the present moment; hands on what was decided.
     pub fn decide(&self, events: impl Iterator<Item = Event>, mut seen: impl FnMut(&Decision)) {
+        let clock = Clock::wall();
         let Foundation { folder: _folder, clock, mut journal, mut engine, .. } =
-            self.foundation(&self.loaded().0, Timestamp::MIN);
+            self.foundation(&self.loaded(&clock).0, clock);
         for (number, event) in events.enumerate() {
             let now = clock.now();
             let event = engine.admit(now, event).into_event();
@@ -238,7 +241,7 @@ impl Inside {
         static METRICS: OnceLock<metrics_exporter_prometheus::PrometheusHandle> = OnceLock::new();
         let metrics = METRICS.get_or_init(|| metering::install().unwrap()).clone();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let (loaded, assembly) = site.loaded();
+        let (loaded, assembly) = site.loaded(&clock);
         let foundation = Foundation::lay(&site.data(), &loaded.settings.journal, clock).unwrap();
         let start = Start { settings: loaded.settings, assembly, metrics, source: None, simulated: false };
         let gateway = runtime.block_on(Gateway::start(foundation, start)).unwrap();
@@ -281,6 +284,11 @@ impl Inside {
             assert!(counts.balanced(), "{counts:?}");
             counts.received >= messages && counts.in_flight == 0
         });
+    }
+
+    /// Looks at the engine between two events.
+    pub fn look<T: Send + 'static>(&self, question: impl FnOnce(&Engine) -> T + Send + 'static) -> T {
+        self.runtime.block_on(self.gateway().handle.look(question)).unwrap()
     }
 
     /// Moves scaled time.

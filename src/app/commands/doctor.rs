@@ -6,6 +6,7 @@ use super::certificates::look_at_certificates;
 use super::{Outcome, complain, runtime, say};
 use crate::app::Source;
 use crate::app::assembly::assemble;
+use crate::app::clock::Clock;
 use crate::app::control::{self, AskError, Request, Response};
 use crate::app::data_folder::holder;
 use crate::app::foundation::random_bytes;
@@ -85,7 +86,7 @@ fn examine(source: &Source, full: bool, found: &mut Vec<Found>) -> anyhow::Resul
             return Ok(());
         }
     };
-    found.push(match assemble(&loaded) {
+    found.push(match assemble(&loaded, Clock::wall().now()) {
         Ok(_) => good("configuration", "no faults"),
         Err(faults) => bad("configuration", Verdict::Fault, format!("{} faults", faults.len()), show),
     });

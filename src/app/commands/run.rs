@@ -28,11 +28,12 @@ pub fn run(source: Source) -> anyhow::Result<Outcome> {
     };
     logging::start(&loaded.settings.log)?;
     let _traces = trace::start().map_err(anyhow::Error::msg)?;
-    let Ok(assembly) = assemble(&loaded) else {
+    let clock = Clock::wall();
+    let Ok(assembly) = assemble(&loaded, clock.now()) else {
         complain(&format!("faults in the configuration: `rettidig check {}` shows them", source.folder.display()));
         return Ok(Outcome::Faults);
     };
-    let foundation = Foundation::lay(&loaded.settings.data.folder, &loaded.settings.journal, Clock::wall())?;
+    let foundation = Foundation::lay(&loaded.settings.data.folder, &loaded.settings.journal, clock)?;
     let metrics = metering::install()?;
     let start = Start { settings: loaded.settings, assembly, metrics, source: Some(source), simulated: false };
     runtime()?.block_on(serve(foundation, start))

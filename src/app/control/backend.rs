@@ -146,7 +146,7 @@ impl Offline {
     }
 
     fn assemble(&self) -> Result<Assembly, Failure> {
-        assemble(&self.loaded).map_err(|faults| {
+        assemble(&self.loaded, self.foundation.clock.now()).map_err(|faults| {
             let text = format!("{} faults in the configuration; `rettidig check` shows them", faults.len());
             Failure::new(FailureKind::Faults, text)
         })

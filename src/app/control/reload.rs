@@ -1,16 +1,18 @@
-//! The configuration folder read again while the gateway runs: rules and sensor types change, sockets and limits
-//! do not.
+//! The configuration folder read again while the gateway runs: rules, sensor types and calendars change, sockets and
+//! limits do not.
 //!
 //! Everything is checked first; with a fault anywhere, what is in force stays in force.
 
 use super::backend::{Running, blocking};
 use super::wire::{Failure, FailureKind, Response};
 use crate::app::assembly::{Assembly, assemble};
+use crate::app::calendars::SharedCalendars;
 use crate::app::directory::SharedDirectory;
 use crate::app::source::Source;
 use crate::config::{ConfigError, Settings};
 use crate::domain::event::Event;
 use crate::domain::reason::Verdict;
+use crate::domain::time::Timestamp;
 use crate::engine::Engine;
 use std::sync::Arc;
 
@@ -22,13 +24,15 @@ pub struct Reload {
     /// As they were at the start.
     pub settings: Arc<Settings>,
     pub(in crate::app) directory: SharedDirectory,
+    pub(in crate::app) calendars: SharedCalendars,
 }
 
 pub(super) async fn reload(running: &Running) -> Result<Response, Failure> {
     let Some(source) = running.reload.source.clone() else {
         return Err(Failure::refused("a simulated gateway has no configuration folder to read"));
     };
-    let (settings, assembly) = blocking(move || read(&source)).await??;
+    let now = running.clock.now();
+    let (settings, assembly) = blocking(move || read(&source, now)).await??;
     let needs_restart = differing(&running.reload.settings, &settings);
     let version = assembly.configuration.version;
     let in_force = running.handle.look(Engine::configuration_version).await;
@@ -42,10 +46,13 @@ pub(super) async fn reload(running: &Running) -> Result<Response, Failure> {
 /// Decoding takes on the types before the event is decided, because the registry is read again right after it.
 async fn put_in_force(running: &Running, assembly: Assembly) -> Result<(), Failure> {
     let directory = &running.reload.directory;
-    let before = directory.use_types(Arc::new(assembly.types));
-    let answer = running.handle.ask_for(Event::Configured(Box::new(assembly.configuration))).await;
+    let before = directory.use_types(Arc::new(assembly.types.clone()));
+    let answer = running.handle.ask_for(Event::Configured(Box::new(assembly.configuration.clone()))).await;
     match answer.map_err(|_| Failure::stopping())?.verdict {
-        Verdict::Accepted => Ok(()),
+        Verdict::Accepted => {
+            running.reload.calendars.use_those_of(&assembly);
+            Ok(())
+        }
         verdict @ (Verdict::Duplicate { .. } | Verdict::Redacted | Verdict::Quarantined(_) | Verdict::Refused(_)) => {
             directory.use_types(before);
             Err(Failure::refused(format!("the configuration was not accepted: {verdict:?}")))
@@ -64,7 +71,7 @@ pub(super) async fn reload_certificates(running: &Running) -> Result<Response, F
     Ok(Response::Done { text: "certificates read again; connections made from here on use them".to_owned(), seq: None })
 }
 
-fn read(source: &Source) -> Result<(Settings, Assembly), Failure> {
+fn read(source: &Source, now: Timestamp) -> Result<(Settings, Assembly), Failure> {
     let check = format!("`rettidig check {}` shows them; nothing was changed", source.folder.display());
     let faulty =
         |count: usize| Failure::new(FailureKind::Faults, format!("{count} faults in the configuration; {check}"));
@@ -72,7 +79,7 @@ fn read(source: &Source) -> Result<(Settings, Assembly), Failure> {
         ConfigError::Faulty { faults, .. } => faulty(faults.len()),
         ConfigError::Unreadable { .. } => Failure::new(FailureKind::Failed, error.to_string()),
     })?;
-    let assembly = assemble(&loaded).map_err(|faults| faulty(faults.len()))?;
+    let assembly = assemble(&loaded, now).map_err(|faults| faulty(faults.len()))?;
     Ok((loaded.settings, assembly))
 }
 

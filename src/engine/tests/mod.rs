@@ -3,6 +3,7 @@
 //! Every scenario runs three times: straight through, with the engine restored from its image after each event,
 //! and with recorded decisions applied to a second engine. All three must end in the same state.
 
+mod calendars;
 mod script;
 mod story;
 

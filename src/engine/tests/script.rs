@@ -20,6 +20,7 @@
 
 use super::super::Engine;
 use crate::domain::asset::{Asset, Device, Property, PropertyKind, SensorType};
+use crate::domain::calendar::Calendars;
 use crate::domain::configuration::{Configuration, DispatchPolicy};
 use crate::domain::crew::Crew;
 use crate::domain::decision::{Decision, Effect};
@@ -262,14 +263,16 @@ pub(super) fn event_text(event: &Event) -> String {
             DeadlineReason::OfferExpired { task } => format!("due: offer of task {task}"),
             DeadlineReason::RetryTask { task } => format!("due: retry of task {task}"),
             DeadlineReason::DeliveryExpires { .. } => "due: end of a delivery".to_owned(),
+            DeadlineReason::CalendarsEnd => "due: end of the calendars".to_owned(),
         },
         Event::Started => "gateway started".to_owned(),
         Event::Released { .. } => "released".to_owned(),
         Event::Erased { .. } => "erased".to_owned(),
+        Event::Expanded { .. } => "calendars expanded".to_owned(),
     }
 }
 
-fn configuration() -> Configuration {
+pub(super) fn configuration() -> Configuration {
     let sensor =
         |id: &str, kind: &str, interval: Span, properties: &[(&str, PropertyKind, Option<Purpose>)]| SensorType {
             id: id.into(),
@@ -306,6 +309,7 @@ fn configuration() -> Configuration {
         sensor_types: types.into_iter().map(|known| (known.id.clone(), known)).collect(),
         rule_files: BTreeMap::from([("rules.toml".into(), RULES.to_owned())]),
         dispatch: DispatchPolicy::default(),
+        calendars: Calendars::default(),
     }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::domain::alarm::{Cause, Priority};
 use crate::domain::asset::{Asset, Device, Position, Property, PropertyKind, SensorType};
+use crate::domain::calendar::{Calendars, Day, DayKind, Route, Shift, Weekday, Window};
 use crate::domain::configuration::{Configuration, DispatchPolicy};
 use crate::domain::crew::Crew;
 use crate::domain::decision::{Decision, Delivery, DeliveryEnd, Effect, Fact, Notice, Seen, TaskMessage};
@@ -121,6 +122,11 @@ fn events() -> Vec<(String, Event)> {
         ("observed-redelivery".to_owned(), observed_otherwise(Identity::Redelivery)),
         ("quarantined".to_owned(), quarantined()),
         ("configured".to_owned(), Event::Configured(Box::new(configuration()))),
+        (
+            "configured-with-calendars".to_owned(),
+            Event::Configured(Box::new(Configuration { calendars: calendars(), ..configuration() })),
+        ),
+        ("expanded".to_owned(), Event::Expanded { version: configuration().version, calendars: Box::new(calendars()) }),
         ("registered".to_owned(), Event::Registered(changes())),
         ("started".to_owned(), Event::Started),
         ("released".to_owned(), Event::Released { through: Seq(4_710), undelivered: vec![Seq(4_700), Seq(4_708)] }),
@@ -160,6 +166,7 @@ fn events() -> Vec<(String, Event)> {
         ("offer-expired", DeadlineReason::OfferExpired { task: TaskId(9) }),
         ("retry-task", DeadlineReason::RetryTask { task: TaskId(9) }),
         ("delivery-expires", DeadlineReason::DeliveryExpires { delivery: key() }),
+        ("calendars-end", DeadlineReason::CalendarsEnd),
     ];
     events.extend(deadlines.map(|(name, why)| (format!("due-{name}"), Event::Due(Deadline { at: NOON, why }))));
     events
@@ -189,6 +196,38 @@ fn configuration() -> Configuration {
         sensor_types: BTreeMap::from([(sensor_type.id.clone(), sensor_type)]),
         rule_files: BTreeMap::from([("waste.toml".into(), "[[rule]]\nid = \"full\"\n".to_owned())]),
         dispatch: DispatchPolicy::default(),
+        calendars: Calendars::default(),
+    }
+}
+
+fn calendars() -> Calendars {
+    let hours = |hours| NOON + Span::from_hours(hours);
+    let window = |from, until| Window { from: hours(from), until: hours(until) };
+    let day = |number: i64, kind, name: Option<&str>| Day {
+        from: hours(number * 24),
+        weekday: Weekday::ALL[number as usize],
+        kind,
+        name: name.map(Into::into),
+    };
+    Calendars {
+        covers: window(0, 168),
+        renew_at: hours(100),
+        time_zone: "Europe/Copenhagen".into(),
+        days: vec![
+            day(0, DayKind::Workday, None),
+            day(1, DayKind::HalfDay { free_from: hours(36) }, Some("christmas-eve")),
+            day(2, DayKind::Holiday, Some("christmas-day")),
+            day(3, DayKind::Workday, None),
+            day(4, DayKind::Workday, None),
+            day(5, DayKind::Weekend, None),
+            day(6, DayKind::Weekend, None),
+        ],
+        shifts: vec![
+            Shift { name: "empty".into(), windows: Vec::new() },
+            Shift { name: "night".into(), windows: vec![window(-1, 7), window(23, 31)] },
+        ],
+        routes: vec![Route { name: "north".into(), services: vec![hours(6), hours(78)] }],
+        default_routes: BTreeMap::from([("bin".into(), "north".into())]),
     }
 }
 
@@ -286,7 +325,7 @@ pub fn fact_name(fact: &Fact) -> &'static str {
 }
 
 /// How many variants [`Event`] has; it grows together with [`event_name`].
-pub const EVENT_VARIANTS: usize = 11;
+pub const EVENT_VARIANTS: usize = 12;
 
 pub fn event_name(event: &Event) -> &'static str {
     match event {
@@ -301,6 +340,7 @@ pub fn event_name(event: &Event) -> &'static str {
         Event::Started => "started",
         Event::Released { .. } => "released",
         Event::Erased { .. } => "erased",
+        Event::Expanded { .. } => "expanded",
     }
 }
 

@@ -1,5 +1,6 @@
 //! A configuration with its whole content, as it stands in a record: replay needs no file beside the journal.
 
+use super::calendar::Calendars;
 use super::reason::{PropertyKindCode, PurposeCode};
 use crate::domain::asset;
 use crate::domain::configuration;
@@ -17,6 +18,9 @@ pub struct Configuration<'a> {
     rule_files: Vec<RuleFile<'a>>,
     #[n(3)]
     dispatch: DispatchPolicy,
+    /// Without any before the first program that knew calendars.
+    #[b(4)]
+    calendars: Option<Box<Calendars<'a>>>,
 }
 
 #[derive(Encode, Decode)]
@@ -71,6 +75,9 @@ impl<'a> From<&'a configuration::Configuration> for Configuration<'a> {
                 offer_timeouts: configuration.dispatch.offer_timeouts.map(Span::as_micros),
                 retry_after: configuration.dispatch.retry_after.as_micros(),
             },
+            calendars: Some(&configuration.calendars)
+                .filter(|calendars| !calendars.is_empty())
+                .map(|calendars| Box::new(calendars.into())),
         }
     }
 }
@@ -90,6 +97,7 @@ impl From<Configuration<'_>> for configuration::Configuration {
                 offer_timeouts: wire.dispatch.offer_timeouts.map(Span::from_micros),
                 retry_after: Span::from_micros(wire.dispatch.retry_after),
             },
+            calendars: wire.calendars.map(|calendars| (*calendars).into()).unwrap_or_default(),
         }
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! What devices measured is in `observation`, what registries and files say in `registry` and `configuration`.
 
+use super::calendar::Calendars;
 use super::configuration::Configuration;
 use super::delivery::DeliveryKey;
 use super::observation::{Ingress, Observed};
 use super::reason::{DeliveryOutcomeCode, QuarantineCode, RejectCode};
 use super::registry::RegistryChange;
 use crate::domain::event;
-use crate::domain::ids::{AlarmId, DeviceId, PersonId, Seq, TaskId};
+use crate::domain::ids::{AlarmId, ConfigurationVersion, DeviceId, PersonId, Seq, TaskId};
 use crate::domain::time::Timestamp;
 use bytes::Bytes;
 use minicbor::{Decode, Encode};
@@ -43,6 +44,13 @@ pub enum Event<'a> {
     },
     #[n(10)]
     Erased(#[b(0)] &'a str),
+    #[n(11)]
+    Expanded {
+        #[cbor(n(0), with = "minicbor::bytes")]
+        version: [u8; 16],
+        #[b(1)]
+        calendars: Box<Calendars<'a>>,
+    },
 }
 
 #[derive(Encode, Decode)]
@@ -158,6 +166,8 @@ enum DeadlineReason<'a> {
     RetryTask(#[n(0)] u64),
     #[n(5)]
     DeliveryExpires(#[n(0)] DeliveryKey),
+    #[n(6)]
+    CalendarsEnd,
 }
 
 impl<'a> From<&'a event::Event> for Event<'a> {
@@ -176,6 +186,9 @@ impl<'a> From<&'a event::Event> for Event<'a> {
                 Self::Released { through: through.0, undelivered: undelivered.iter().map(|seq| seq.0).collect() }
             }
             event::Event::Erased { person } => Self::Erased(person.as_str()),
+            event::Event::Expanded { version, calendars } => {
+                Self::Expanded { version: version.0, calendars: Box::new((&**calendars).into()) }
+            }
         }
     }
 }
@@ -196,6 +209,9 @@ impl From<Event<'_>> for event::Event {
                 Self::Released { through: Seq(through), undelivered: undelivered.into_iter().map(Seq).collect() }
             }
             Event::Erased(person) => Self::Erased { person: PersonId::new(person) },
+            Event::Expanded { version, calendars } => {
+                Self::Expanded { version: ConfigurationVersion(version), calendars: Box::new((*calendars).into()) }
+            }
         }
     }
 }
@@ -323,6 +339,7 @@ impl<'a> From<&'a event::Deadline> for Deadline<'a> {
             event::DeadlineReason::OfferExpired { task } => DeadlineReason::OfferExpired(task.0),
             event::DeadlineReason::RetryTask { task } => DeadlineReason::RetryTask(task.0),
             event::DeadlineReason::DeliveryExpires { delivery } => DeadlineReason::DeliveryExpires((*delivery).into()),
+            event::DeadlineReason::CalendarsEnd => DeadlineReason::CalendarsEnd,
         };
         Self { at: deadline.at.as_micros(), why }
     }
@@ -343,6 +360,7 @@ impl From<Deadline<'_>> for event::Deadline {
             DeadlineReason::DeliveryExpires(delivery) => {
                 event::DeadlineReason::DeliveryExpires { delivery: delivery.into() }
             }
+            DeadlineReason::CalendarsEnd => event::DeadlineReason::CalendarsEnd,
         };
         Self { at: Timestamp::from_micros(wire.at), why }
     }

@@ -4,6 +4,7 @@
 //! not know it skips it. Conversions to and from the domain cannot fail: what the domain could not hold is refused
 //! while decoding. Nothing here seals, checks or stores. Start with `Record`.
 
+mod calendar;
 mod configuration;
 mod decision;
 mod delivery;

@@ -5,6 +5,7 @@
 
 use crate::domain::alarm::Priority;
 use crate::domain::asset::PropertyKind;
+use crate::domain::calendar::Weekday;
 use crate::domain::decision::DeliveryEnd;
 use crate::domain::event::DeliveryOutcome;
 use crate::domain::observation::Quality;
@@ -62,6 +63,16 @@ numbered!(TaskStatusCode = TaskStatus {
     4 Completed,
     5 Failed,
     6 Cancelled,
+});
+
+numbered!(WeekdayCode = Weekday {
+    1 Monday,
+    2 Tuesday,
+    3 Wednesday,
+    4 Thursday,
+    5 Friday,
+    6 Saturday,
+    7 Sunday,
 });
 
 numbered!(CancelCode = CancelReason { 0 SolvedBeforeArrival, 1 Operator, 2 AssetRemoved, 3 RuleRemoved });

@@ -6,6 +6,7 @@
 use crate::config;
 use crate::decode::{self, Directory, load_sensor_types};
 use crate::dispatch::wire::TaskPost;
+use crate::domain::calendar::Calendars;
 use crate::domain::configuration::{Configuration, DispatchPolicy};
 use crate::domain::decision::{Delivery, Effect, Fact};
 use crate::domain::event::{DeliveryOutcome, Event, Receipt, RegistryChange};
@@ -70,6 +71,7 @@ impl House {
             sensor_types,
             rule_files: loaded.rule_files,
             dispatch: DispatchPolicy::default(),
+            calendars: Calendars::default(),
         })));
         house.decide(Event::Registered(changes));
         house.decide(Event::Started);
