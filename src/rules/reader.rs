@@ -142,16 +142,6 @@ fn bilingual(mut section: Section<'_>) -> Option<Text> {
     Some(Text { en: en?, da: da? })
 }
 
-/// A name for machines: lower-case letters, digits and hyphens, beginning with a letter.
 fn name(field: &Field<'_>) -> Option<SmolStr> {
-    let text = field.filled_text(NAME_BYTES_MAX)?;
-    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if text.value.bytes().all(fits) && text.value.starts_with(|first: char| first.is_ascii_lowercase()) {
-        return Some(SmolStr::new(&text.value));
-    }
-    field.fault(
-        format!("`{}` is \"{}\"", field.name(), text.value),
-        "lower-case letters, digits and hyphens, beginning with a letter, such as bin-full".to_owned(),
-    );
-    None
+    field.machine_name(NAME_BYTES_MAX, "bin-full")
 }

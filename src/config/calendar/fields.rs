@@ -20,18 +20,9 @@ const WEEKEND: &str = "weekend";
 const HOLIDAY: &str = "holiday";
 const EVERY_DAY: &str = "every-day";
 
-/// A name for machines: lower-case letters, digits and hyphens, beginning with a letter.
+/// The name of a shift, a route or a kind of asset.
 pub(super) fn name(field: &Field<'_>) -> Option<SmolStr> {
-    let text = field.filled_text(NAME_BYTES_MAX)?;
-    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if text.value.bytes().all(fits) && text.value.starts_with(|first: char| first.is_ascii_lowercase()) {
-        return Some(SmolStr::new(&text.value));
-    }
-    field.fault(
-        format!("`{}` is \"{}\"", field.name(), text.value),
-        "lower-case letters, digits and hyphens, beginning with a letter, such as night".to_owned(),
-    );
-    None
+    field.machine_name(NAME_BYTES_MAX, "night")
 }
 
 /// A date, `2026-12-24`, with quotes or without.

@@ -5,6 +5,7 @@ use super::literal::source_offset;
 use super::section::{Section, type_name};
 use crate::domain::fault::{Fault, suggest_known};
 use crate::domain::time::Span;
+use smol_str::SmolStr;
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
@@ -128,6 +129,20 @@ impl<'a> Field<'a> {
         } else {
             Some(text)
         }
+    }
+
+    /// A name for machines: lower-case letters, digits and hyphens, beginning with a letter; such as `example`.
+    pub fn machine_name(&self, bytes_max: usize, example: &str) -> Option<SmolStr> {
+        let text = self.filled_text(bytes_max)?;
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if text.value.bytes().all(fits) && text.value.starts_with(|first: char| first.is_ascii_lowercase()) {
+            return Some(SmolStr::new(&text.value));
+        }
+        self.fault(
+            format!("`{}` is \"{}\"", self.name(), text.value),
+            format!("lower-case letters, digits and hyphens, beginning with a letter, such as {example}"),
+        );
+        None
     }
 
     /// A whole number within `limits`.
