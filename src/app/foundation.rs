@@ -11,14 +11,19 @@ use crate::domain::event::Event;
 use crate::domain::ids::{JournalId, PersonId, Seq};
 use crate::domain::time::Timestamp;
 use crate::engine::{Engine, Limits};
-use crate::journal::{Entry, Journal, JournalError, Opened, Options, Reader, SealError, Sealing, Snapshot, read_image};
+use crate::journal::{
+    Entry, Journal, JournalError, Opened, Options, Reader, SealError, Sealing, Snapshot, restore_engine,
+};
 use crate::vault::{self, Vault, VaultError};
 use anyhow::Context as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 /// Records applied between two readings of the journal.
 const APPLY_AT_ONCE: usize = 4_096;
+/// More threads than this would wait for the one that takes in what they read.
+const READERS_BESIDE_MAX: usize = 3;
 
 pub struct Foundation {
     pub folder: DataFolder,
@@ -93,7 +98,8 @@ pub struct Recovered {
 pub fn recover(folder: &Path, sealing: &Sealing, opened: Opened) -> anyhow::Result<Recovered> {
     let restored = opened.snapshot.is_some();
     let last = opened.last.map_or(Seq(0), |(last, _)| last);
-    let (engine, begun) = follow(opened.snapshot, last, || Reader::open(folder, sealing.clone()))?;
+    let others = thread::available_parallelism().map_or(0, |cores| (cores.get() - 1).min(READERS_BESIDE_MAX));
+    let (engine, begun) = follow(opened.snapshot, last, others, || Reader::open(folder, sealing.clone()))?;
     let (applied, snapshot) = (engine.seq().0 - begun.0.0, restored.then_some(begun));
     for broken in engine.broken_invariants() {
         tracing::error!(%broken, "the recovered state breaks a promise");
@@ -102,18 +108,19 @@ pub fn recover(folder: &Path, sealing: &Sealing, opened: Opened) -> anyhow::Resu
 }
 
 /// The engine after record `through`: the snapshot's, with the records behind it applied; and what the snapshot reached.
+/// So many other threads help to read the snapshot.
 ///
 /// # Errors
 /// When the snapshot or a record cannot be read, or the journal ends before `through`.
 pub fn follow(
     snapshot: Option<Snapshot>,
     through: Seq,
+    others: usize,
     journal: impl FnOnce() -> Result<Reader, JournalError>,
 ) -> anyhow::Result<(Engine, (Seq, Timestamp))> {
     let mut engine = match snapshot {
         Some(snapshot) => {
-            let image = read_image(snapshot.version, &snapshot.sections).context("read the snapshot")?;
-            Engine::restore(Limits::default(), image)
+            restore_engine(Limits::default(), &snapshot, others).context("take on the newest snapshot")?
         }
         None => Engine::new(Limits::default()),
     };

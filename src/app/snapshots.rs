@@ -105,7 +105,7 @@ impl Snapshots {
 /// The state after record `through`, from what is on disk.
 fn image_of(writer: &SnapshotWriter, through: Seq) -> anyhow::Result<Image> {
     let newest = writer.newest().context("read the newest snapshot")?;
-    let (engine, _) = follow(newest, through, || writer.reader())?;
+    let (engine, _) = follow(newest, through, 0, || writer.reader())?;
     Ok(engine.image())
 }
 

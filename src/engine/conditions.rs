@@ -3,6 +3,7 @@
 //! Judging feeds what rules remember and happens again when recorded history is applied; settling draws the
 //! conclusions and happens only when deciding.
 
+use super::inventory::AssetState;
 use super::state::{Draft, Engine};
 use crate::domain::alarm::Cause;
 use crate::domain::decision::Fact;
@@ -236,18 +237,27 @@ impl Engine {
 
     /// Sees to it that the device's silence is waited for.
     pub(super) fn watch_silence(&mut self, device: &DeviceId) {
-        if let Some(deadline) = self.begin_watch(device) {
+        let started_at = self.started_at;
+        let state = self.inventory.devices.get_mut(device);
+        if let Some(deadline) = state.and_then(|state| state.begin_watch(started_at)) {
             self.timers.set(deadline);
         }
     }
+}
 
-    /// The deadline of a device's silence, to be waited for from here on; none when it is already.
-    pub(super) fn begin_watch(&mut self, device: &DeviceId) -> Option<Deadline> {
-        let state = self.inventory.devices.get_mut(device).filter(|state| !state.watched)?;
-        let at = state.silence.due(self.started_at)?;
-        state.watched = true;
-        Some(Deadline { at, why: DeadlineReason::Silent { device: device.clone() } })
-    }
+/// What an asset's conditions wait for.
+pub(super) fn deadlines<'a>(state: &'a AssetState, rules: &'a [Arc<Rule>]) -> impl Iterator<Item = Deadline> + 'a {
+    rules.iter().zip(&state.conditions).flat_map(|(rule, condition)| {
+        let delay = condition.delay.as_ref().map(|delay| {
+            let why = DeadlineReason::OnDelay { rule: rule.id.clone(), asset: state.asset.id.clone() };
+            Deadline { at: delay.due, why }
+        });
+        let wake = condition.wake.map(|(node, at)| {
+            let why = DeadlineReason::Held { rule: rule.id.clone(), asset: state.asset.id.clone(), node };
+            Deadline { at, why }
+        });
+        delay.into_iter().chain(wake)
+    })
 }
 
 fn holds(evaluation: &Evaluation) -> bool {

@@ -3,6 +3,7 @@
 use super::conditions::Condition;
 use crate::domain::asset::{Asset, Device};
 use crate::domain::crew::Crew;
+use crate::domain::event::{Deadline, DeadlineReason};
 use crate::domain::ids::{AssetId, CrewId, DeviceId, PersonId};
 use crate::domain::person::Person;
 use crate::domain::time::Timestamp;
@@ -34,6 +35,15 @@ pub(super) struct DeviceState {
     pub silence: Silence,
     /// A timer for its silence is set; its moment may be early.
     pub watched: bool,
+}
+
+impl DeviceState {
+    /// The deadline of its silence, to be waited for from here on; none when it is already.
+    pub fn begin_watch(&mut self, started_at: Timestamp) -> Option<Deadline> {
+        let at = self.silence.due(started_at).filter(|_| !self.watched)?;
+        self.watched = true;
+        Some(Deadline { at, why: DeadlineReason::Silent { device: self.device.id.clone() } })
+    }
 }
 
 impl Inventory {

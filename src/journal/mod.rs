@@ -31,7 +31,7 @@ mod tests;
 
 pub use chain::Chain;
 pub use error::{JournalError, Part, RecordError};
-pub use image::{IMAGE_VERSION, read_image, write_image};
+pub use image::{IMAGE_VERSION, restore_engine, write_image};
 pub use maintenance::{Checkpointed, Maintenance};
 pub use open::Opened;
 pub use options::{Durability, Options};

@@ -17,8 +17,10 @@ use crate::domain::ids::{JournalId, PersonId, Seq};
 use crate::telemetry::{self, stopwatch};
 use minicbor::{Decode, Decoder, Encode};
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::io::{self, BufReader, BufWriter, Read as _, Seek as _, Write};
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const MAGIC: &[u8; 8] = b"RETTIDIG";
@@ -26,14 +28,25 @@ const MAGIC: &[u8; 8] = b"RETTIDIG";
 const FORMAT: u16 = 1;
 const KEPT: usize = 2;
 const HASH: usize = blake3::OUT_LEN;
+const HEADER_BYTES_MAX: u64 = 256;
 
-/// The engine's state after the record `seq`, as it handed it over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a section's frame is made of, in CBOR.
+const BYTES: u8 = 2;
+const TEXT: u8 = 3;
+const ARRAY: u8 = 4;
+const NULL: (u8, u64) = (7, 22);
+
+/// The engine's state after the record `seq`: a file that is whole. Only what is about people is in memory.
+#[derive(Debug)]
 pub struct Snapshot {
     pub seq: Seq,
-    /// The version of what the sections hold; the engine's to judge.
+    /// The version of what the sections hold.
     pub version: u32,
-    pub sections: Vec<Section>,
+    /// Sections about people whose keys are there, opened.
+    pub personal: Vec<Section>,
+    open: Vec<Place>,
+    file: File,
+    path: PathBuf,
 }
 
 /// One part of a snapshot.
@@ -48,6 +61,20 @@ pub struct Section {
 #[derive(Clone)]
 pub struct SnapshotWriter {
     shared: Arc<Shared>,
+}
+
+/// Where the bytes of a section stand.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    at: u64,
+    bytes: usize,
+}
+
+/// A file that is whole, and what its frame says.
+struct Frame {
+    file: File,
+    header: Header,
+    sections: Vec<(Option<PersonId>, Place)>,
 }
 
 /// What was found in the folder of snapshots.
@@ -70,7 +97,8 @@ struct Header {
     sections: u64,
 }
 
-#[derive(Encode, Decode)]
+/// Read by [`places`].
+#[derive(Encode)]
 struct WireSection<'a> {
     #[b(0)]
     person: Option<&'a str>,
@@ -172,14 +200,14 @@ pub(super) fn choose(folder: &Path, journal_id: JournalId, sealing: &Sealing) ->
     let mut chosen = Chosen { snapshot: None, unusable: Vec::new() };
     let found = layout::numbered(&layout::snapshots(folder), SNAPSHOT)?;
     for file in found.iter().rev() {
-        let bytes = fs::read(&file.path).map_err(JournalError::io("read the snapshot", &file.path))?;
-        match read(&bytes, journal_id, sealing) {
+        match read(&file.path, journal_id, sealing) {
             Ok(snapshot) if snapshot.seq == file.seq => {
                 chosen.snapshot = Some(snapshot);
                 break;
             }
             Ok(_) => chosen.unusable.push(unusable(&file.path, "its name and its header disagree about its seq")),
-            Err(why) => chosen.unusable.push(unusable(&file.path, &why)),
+            Err(why @ JournalError::Snapshot { .. }) => chosen.unusable.push(why),
+            Err(fault) => return Err(fault),
         }
         let aside = file.path.with_extension("damaged");
         fs::rename(&file.path, &aside).map_err(JournalError::io("put the snapshot aside as", &aside))?;
@@ -195,52 +223,130 @@ pub(super) fn check_all(folder: &Path, journal_id: JournalId) -> Result<u64, Jou
     }
     let found = layout::numbered(&folder, SNAPSHOT)?;
     for file in &found {
-        let bytes = fs::read(&file.path).map_err(JournalError::io("read the snapshot", &file.path))?;
-        header(&bytes, journal_id).map_err(|why| unusable(&file.path, &why))?;
+        frame(&file.path, journal_id)?;
     }
     Ok(found.len() as u64)
 }
 
-fn unusable(file: &Path, why: &str) -> JournalError {
-    JournalError::Snapshot { file: file.to_owned(), why: why.to_owned() }
+impl Snapshot {
+    /// How many sections are about nobody.
+    #[must_use]
+    pub const fn open_sections(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Reads one of them; for any thread.
+    ///
+    /// # Errors
+    /// When there is no such section, or its file cannot be read.
+    pub fn read(&self, number: usize, into: &mut Vec<u8>) -> Result<(), JournalError> {
+        let place = self.open.get(number).ok_or_else(|| self.unusable("a section is missing"))?;
+        place.read(&self.file, into).map_err(JournalError::io("read the snapshot", &self.path))
+    }
+
+    pub(super) fn unusable(&self, why: impl Into<String>) -> JournalError {
+        unusable(&self.path, why)
+    }
 }
 
-fn read(bytes: &[u8], journal_id: JournalId, sealing: &Sealing) -> Result<Snapshot, String> {
-    let (header, mut decoder) = header(bytes, journal_id)?;
-    let mut sections = Vec::new();
-    for _ in 0..header.sections {
-        let section: WireSection<'_> = decoder.decode().map_err(|fault| fault.to_string())?;
-        let opened = match section.person {
-            None => Some(Section { person: None, bytes: section.bytes.to_owned() }),
-            Some(person) => {
-                let person = PersonId::new(person);
-                (sealing.open)(&person, section.bytes)
-                    .map_err(|fault| fault.to_string())?
-                    .map(|bytes| Section { person: Some(person), bytes })
-            }
+impl Place {
+    fn read(self, file: &File, into: &mut Vec<u8>) -> io::Result<()> {
+        into.resize(self.bytes, 0);
+        file.read_exact_at(into, self.at)
+    }
+}
+
+fn unusable(file: &Path, why: impl Into<String>) -> JournalError {
+    JournalError::Snapshot { file: file.to_owned(), why: why.into() }
+}
+
+fn read(path: &Path, journal_id: JournalId, sealing: &Sealing) -> Result<Snapshot, JournalError> {
+    let Frame { file, header, sections } = frame(path, journal_id)?;
+    let (mut open, mut personal, mut sealed) = (Vec::new(), Vec::new(), Vec::new());
+    for (person, place) in sections {
+        let Some(person) = person else {
+            open.push(place);
+            continue;
         };
-        sections.extend(opened);
+        place.read(&file, &mut sealed).map_err(JournalError::io("read the snapshot", path))?;
+        let opened = (sealing.open)(&person, &sealed).map_err(|fault| unusable(path, fault.to_string()))?;
+        personal.extend(opened.map(|bytes| Section { person: Some(person), bytes }));
     }
-    Ok(Snapshot { seq: Seq(header.seq), version: header.version, sections })
+    let path = path.to_owned();
+    Ok(Snapshot { seq: Seq(header.seq), version: header.version, personal, open, file, path })
 }
 
-/// Checks the frame around the sections and stands before the first one.
-fn header(bytes: &[u8], journal_id: JournalId) -> Result<(Header, Decoder<'_>), String> {
-    let content = bytes.len().checked_sub(HASH).ok_or("it is cut off")?;
-    let (content, hash) = bytes.split_at(content);
-    if blake3::hash(content).as_bytes() != hash {
-        return Err("its hash does not match".to_owned());
+/// Checks the whole file, and the frame around the sections.
+fn frame(path: &Path, journal_id: JournalId) -> Result<Frame, JournalError> {
+    let io = || JournalError::io("read the snapshot", path);
+    let mut file = File::open(path).map_err(io())?;
+    let content = file.metadata().map_err(io())?.len().checked_sub(HASH as u64);
+    let content = content.ok_or_else(|| unusable(path, "it is cut off"))?;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader((&file).take(content)).map_err(io())?;
+    let mut hash = [0; HASH];
+    file.read_exact(&mut hash).map_err(io())?;
+    if *hasher.finalize().as_bytes() != hash {
+        return Err(unusable(path, "its hash does not match"));
     }
-    let body = content.strip_prefix(MAGIC).ok_or("it is no snapshot")?;
+    file.rewind().map_err(io())?;
+    let mut start = Vec::new();
+    (&file).take(HEADER_BYTES_MAX).read_to_end(&mut start).map_err(io())?;
+    let body = start.strip_prefix(MAGIC).ok_or_else(|| unusable(path, "it is no snapshot"))?;
     let mut decoder = Decoder::new(body);
-    let header: Header = decoder.decode().map_err(|fault| fault.to_string())?;
+    let header: Header = decoder.decode().map_err(|fault| unusable(path, fault.to_string()))?;
     if header.format != FORMAT {
-        return Err(format!("it has format {}; this program reads format {FORMAT}", header.format));
+        return Err(unusable(path, format!("it has format {}; this program reads format {FORMAT}", header.format)));
     }
     if header.journal_id != journal_id.0 {
-        return Err(format!("it belongs to journal {}", JournalId(header.journal_id)));
+        return Err(unusable(path, format!("it belongs to journal {}", JournalId(header.journal_id))));
     }
-    Ok((header, decoder))
+    let begin = (MAGIC.len() + decoder.position()) as u64;
+    let sections = places(&file, begin..content, header.sections).map_err(|fault| unusable(path, fault.to_string()))?;
+    Ok(Frame { file, header, sections })
+}
+
+/// Goes from section to section; what they hold is not read.
+fn places(file: &File, within: Range<u64>, sections: u64) -> io::Result<Vec<(Option<PersonId>, Place)>> {
+    let wrong = || io::Error::new(io::ErrorKind::InvalidData, "its sections are not in the format");
+    let mut reader = BufReader::new(file);
+    let mut at = reader.seek(io::SeekFrom::Start(within.start))?;
+    let mut found = Vec::new();
+    for _ in 0..sections {
+        let (ARRAY, 2) = head(&mut reader)? else { return Err(wrong()) };
+        let person = match head(&mut reader)? {
+            (TEXT, bytes) if bytes < within.end - at => {
+                let mut text = String::new();
+                reader.by_ref().take(bytes).read_to_string(&mut text)?;
+                Some(PersonId::new(text))
+            }
+            NULL => None,
+            _ => return Err(wrong()),
+        };
+        let (BYTES, bytes) = head(&mut reader)? else { return Err(wrong()) };
+        at = reader.stream_position()?;
+        if bytes > within.end.saturating_sub(at) {
+            return Err(wrong());
+        }
+        found.push((person, Place { at, bytes: bytes as usize }));
+        at += bytes;
+        reader.seek_relative(bytes as i64)?;
+    }
+    Ok(found)
+}
+
+/// The major type of a CBOR item, and the number in its head.
+fn head(reader: &mut impl io::Read) -> io::Result<(u8, u64)> {
+    let (mut first, mut number) = ([0; 1], [0; 8]);
+    reader.read_exact(&mut first)?;
+    let (major, short) = (first[0] >> 5, first[0] & 0x1f);
+    let bytes = match short {
+        0..24 => return Ok((major, u64::from(short))),
+        24..28 => 1_usize << (short - 24),
+        _ => return Err(io::ErrorKind::InvalidData.into()),
+    };
+    reader.read_exact(&mut number[8 - bytes..])?;
+    Ok((major, u64::from_be_bytes(number)))
 }
 
 fn remove_older(folder: &Path) -> Result<(), JournalError> {

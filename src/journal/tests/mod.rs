@@ -3,6 +3,7 @@
 mod damage;
 mod files;
 mod golden;
+mod images;
 mod recovery;
 mod samples;
 mod snapshots;

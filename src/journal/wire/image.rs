@@ -1,5 +1,5 @@
-//! The engine's state as it stands in a snapshot. Start with `State`; what is about a person is an [`AssetState`]
-//! in a section of its own.
+//! The engine's state as it stands in a snapshot. Start with `State`; assets and devices follow as [`Part`]s, and what
+//! is about a person is an [`AssetState`] in a section of its own.
 
 use super::configuration::Configuration;
 use super::delivery::Delivery;
@@ -13,7 +13,7 @@ use crate::domain::{alarm, task};
 use crate::engine;
 use crate::estimate::silence::Silence;
 use crate::rules::{HeldCell, Sample};
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Decoder, Encode, decode};
 
 #[derive(Encode, Decode)]
 pub struct State<'a> {
@@ -29,8 +29,10 @@ pub struct State<'a> {
     crews: Vec<Crew<'a>>,
     #[b(5)]
     people: Vec<Person<'a>>,
+    /// Of a snapshot of version 1; empty in a later one.
     #[b(6)]
     assets: Vec<AssetState<'a>>,
+    /// As the assets.
     #[b(7)]
     devices: Vec<DeviceState<'a>>,
     #[b(8)]
@@ -51,6 +53,45 @@ pub struct State<'a> {
     passages: Vec<Login<'a>>,
     #[n(16)]
     released: u64,
+}
+
+/// Some of the assets or devices, in order of id. Read by [`read_part`].
+#[derive(Encode)]
+#[cbor(flat)]
+pub enum Part<'a> {
+    #[n(0)]
+    Assets(#[b(0)] Vec<AssetState<'a>>),
+    #[n(1)]
+    Devices(#[b(0)] Vec<DeviceState<'a>>),
+}
+
+/// One asset or device of a part.
+pub enum Piece {
+    Asset(engine::AssetImage),
+    Device(engine::DeviceImage),
+}
+
+/// Hands on each piece before it reads the next.
+///
+/// # Errors
+/// When the bytes are no part; pieces before the fault have been handed on.
+pub fn read_part(bytes: &[u8], mut each: impl FnMut(Piece)) -> Result<(), decode::Error> {
+    let mut decoder = Decoder::new(bytes);
+    decoder.array()?;
+    match decoder.u32()? {
+        0 => {
+            for asset in decoder.array_iter::<AssetState<'_>>()? {
+                each(Piece::Asset(asset?.into()));
+            }
+        }
+        1 => {
+            for device in decoder.array_iter::<DeviceState<'_>>()? {
+                each(Piece::Device(device?.into()));
+            }
+        }
+        other => return Err(decode::Error::unknown_variant(i64::from(other))),
+    }
+    Ok(())
 }
 
 #[derive(Encode, Decode)]
@@ -99,7 +140,7 @@ struct DelayState<'a> {
 }
 
 #[derive(Encode, Decode)]
-struct DeviceState<'a> {
+pub struct DeviceState<'a> {
     #[b(0)]
     device: Device<'a>,
     #[n(1)]
@@ -190,7 +231,21 @@ struct Passage {
     last: u64,
 }
 
+#[cfg(test)]
+impl<'a> State<'a> {
+    /// As programs before the parts wrote it.
+    pub fn of_version_1(image: &'a engine::Image) -> Self {
+        let assets = image.assets.iter().map(AssetState::shown).collect();
+        Self { assets, devices: image.devices.iter().map(Into::into).collect(), ..image.into() }
+    }
+}
+
 impl<'a> AssetState<'a> {
+    /// As it may stand in the open.
+    pub fn shown(image: &'a engine::AssetImage) -> Self {
+        if image.person().is_some() { Self::open(image) } else { Self::whole(image) }
+    }
+
     pub fn whole(image: &'a engine::AssetImage) -> Self {
         Self {
             asset: (&image.asset).into(),
@@ -238,11 +293,9 @@ impl<'a> ConditionState<'a> {
     }
 }
 
+/// Without assets and devices: they follow as parts.
 impl<'a> From<&'a engine::Image> for State<'a> {
     fn from(image: &'a engine::Image) -> Self {
-        let asset = |asset: &'a engine::AssetImage| {
-            if asset.person().is_some() { AssetState::open(asset) } else { AssetState::whole(asset) }
-        };
         Self {
             seq: image.seq.0,
             now: image.now.as_micros(),
@@ -250,8 +303,8 @@ impl<'a> From<&'a engine::Image> for State<'a> {
             configuration: image.configuration.as_ref().map(Into::into),
             crews: image.crews.iter().map(Into::into).collect(),
             people: image.people.iter().map(Into::into).collect(),
-            assets: image.assets.iter().map(asset).collect(),
-            devices: image.devices.iter().map(Into::into).collect(),
+            assets: Vec::new(),
+            devices: Vec::new(),
             alarms: image.alarms.iter().map(Into::into).collect(),
             last_alarm: image.last_alarm.0,
             tasks: image.tasks.iter().map(Into::into).collect(),

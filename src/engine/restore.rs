@@ -1,0 +1,192 @@
+//! The engine as it was when an image was taken.
+//!
+//! A large state is nearly all assets and devices. They may come one by one and are fitted to the [`Ground`] on any
+//! thread, so that a start holds none of them twice and uses every core; [`Restoring`] puts them together. The order
+//! in which they come changes nothing.
+
+use super::conditions::{Condition, Delay, deadlines};
+use super::configure::compiled;
+use super::image::{AssetImage, DeviceImage, Image, PassageImage, TaskImage};
+use super::inventory::{AssetState, DeviceState};
+use super::passages::Passage;
+use super::state::{Engine, Limits};
+use super::tasks::TaskState;
+use crate::domain::event::{Deadline, DeadlineReason};
+use crate::domain::ids::Seq;
+use crate::domain::time::Timestamp;
+use crate::rules::{Memory, RuleSet};
+use std::mem;
+
+/// An engine that has everything but some of its assets and devices.
+pub struct Restoring {
+    engine: Engine,
+    devices: Vec<Vec<FittedDevice>>,
+    deadlines: Vec<Deadline>,
+}
+
+/// What assets and devices are fitted to.
+pub struct Ground {
+    rules: RuleSet,
+    started_at: Timestamp,
+}
+
+/// Assets and devices as the engine holds them.
+#[derive(Default)]
+pub struct Fitted {
+    assets: Vec<AssetState>,
+    devices: Vec<FittedDevice>,
+    deadlines: Vec<Deadline>,
+}
+
+struct FittedDevice {
+    state: DeviceState,
+    identities: Vec<(u64, Seq)>,
+}
+
+impl Engine {
+    #[must_use]
+    pub fn restore(limits: Limits, image: Image) -> Self {
+        Restoring::begin(limits, image).finish()
+    }
+}
+
+impl Restoring {
+    /// With everything in the image; further assets and devices may follow.
+    #[must_use]
+    pub fn begin(limits: Limits, image: Image) -> Self {
+        let mut engine = Engine::new(limits);
+        engine.seq = image.seq;
+        engine.now = image.now;
+        engine.started_at = image.started_at;
+        engine.rules = image.configuration.as_ref().and_then(compiled).unwrap_or_default();
+        engine.configuration = image.configuration.map(Box::new);
+        engine.inventory.crews = image.crews.into_iter().map(|crew| (crew.id.clone(), crew)).collect();
+        engine.inventory.people = image.people.into_iter().map(|person| (person.id.clone(), person)).collect();
+        engine.alarms = image.alarms.into_iter().map(|alarm| (alarm.id, alarm)).collect();
+        engine.last_alarm = image.last_alarm;
+        engine.tasks.last = image.last_task;
+        engine.tasks.last_offered = image.last_offered.into_iter().collect();
+        engine.commands = image.commands.into();
+        engine.identities.released = image.released;
+        for (client, passages) in image.passages {
+            engine.identities.clients.insert(client, passages.iter().map(Passage::from).collect());
+        }
+        let mut restoring = Self { engine, devices: Vec::new(), deadlines: Vec::new() };
+        for task in image.tasks {
+            restoring.task(task);
+        }
+        for delivery in image.deliveries {
+            let why = DeadlineReason::DeliveryExpires { delivery: delivery.id };
+            restoring.deadlines.push(Deadline { at: delivery.expires_at, why });
+            restoring.engine.deliveries.insert(delivery);
+        }
+        let (ground, mut fitted) = (restoring.ground(), Fitted::default());
+        image.assets.into_iter().for_each(|asset| ground.fit_asset(asset, &mut fitted));
+        image.devices.into_iter().for_each(|device| ground.fit_device(device, &mut fitted));
+        restoring.add(fitted);
+        restoring
+    }
+
+    #[must_use]
+    pub fn ground(&self) -> Ground {
+        Ground { rules: self.engine.rules.clone(), started_at: self.engine.started_at }
+    }
+
+    /// Says how many are still to come.
+    pub fn expect(&mut self, assets: usize, devices: usize) {
+        self.engine.inventory.assets.reserve(assets);
+        self.engine.inventory.devices.reserve(devices);
+    }
+
+    pub fn add(&mut self, mut fitted: Fitted) {
+        for state in fitted.assets {
+            self.engine.inventory.assets.insert(state.asset.id.clone(), state);
+        }
+        self.deadlines.append(&mut fitted.deadlines);
+        self.devices.push(fitted.devices);
+    }
+
+    #[must_use]
+    pub fn finish(mut self) -> Engine {
+        // Each asset knows its devices in order of id.
+        self.devices.sort_by(|a, b| first_id(a).cmp(&first_id(b)));
+        for FittedDevice { state, identities } in mem::take(&mut self.devices).into_iter().flatten() {
+            self.device(state, identities);
+        }
+        let mut engine = self.engine;
+        engine.timers.set_all(self.deadlines);
+        engine.watch_calendars();
+        engine
+    }
+
+    fn device(&mut self, state: DeviceState, identities: Vec<(u64, Seq)>) {
+        let id = &state.device.id;
+        if let Some(asset) = self.engine.inventory.assets.get_mut(&state.device.asset) {
+            // Nearly every asset has one.
+            asset.devices.reserve_exact(1);
+            asset.devices.push(id.clone());
+        }
+        if !identities.is_empty() {
+            self.engine.identities.devices.insert(id.clone(), identities.into());
+        }
+        self.engine.inventory.devices.insert(id.clone(), state);
+    }
+
+    fn task(&mut self, image: TaskImage) {
+        let task = image.task.id;
+        if let Some(at) = image.task.offer_expires_at {
+            self.deadlines.push(Deadline { at, why: DeadlineReason::OfferExpired { task } });
+        }
+        if let Some(at) = image.retry_at {
+            self.deadlines.push(Deadline { at, why: DeadlineReason::RetryTask { task } });
+        }
+        let asked = image.asked.into_iter().collect();
+        let TaskImage { task, retry_at, ended_at, .. } = image;
+        self.engine.tasks.insert(TaskState { task, asked, retry_at, ended_at });
+    }
+}
+
+impl Ground {
+    pub fn fit_asset(&self, image: AssetImage, fitted: &mut Fitted) {
+        let layout = self.rules.slots(&image.asset.kind);
+        let mut samples = vec![None; layout.len()];
+        for (property, sample) in image.samples {
+            if let Some(slot) = layout.slot(&property) {
+                samples[usize::from(slot)] = Some(sample);
+            }
+        }
+        let rules = self.rules.for_kind(&image.asset.kind);
+        let mut conditions = vec![Condition::default(); rules.len()];
+        for (likely, known) in image.conditions.into_iter().enumerate() {
+            let likely = rules.get(likely).filter(|rule| rule.id == known.rule).map(|_| likely);
+            let place = likely.or_else(|| rules.iter().position(|rule| rule.id == known.rule));
+            let Some(place) = place else { continue };
+            conditions[place] = Condition {
+                memory: Memory::from_cells(known.held),
+                delay: known.delay.map(|(due, cause)| Delay { due, cause }),
+                alarm: known.alarm,
+                wake: known.wake,
+            };
+        }
+        let state = AssetState { asset: image.asset, devices: Vec::new(), samples, conditions };
+        fitted.deadlines.extend(deadlines(&state, rules));
+        fitted.assets.push(state);
+    }
+
+    pub fn fit_device(&self, image: DeviceImage, fitted: &mut Fitted) {
+        let mut state = DeviceState { device: image.device, silence: image.silence, watched: false };
+        fitted.deadlines.extend(state.begin_watch(self.started_at));
+        fitted.devices.push(FittedDevice { state, identities: image.identities });
+    }
+}
+
+fn first_id(devices: &[FittedDevice]) -> Option<&str> {
+    devices.first().map(|device| device.state.device.id.as_str())
+}
+
+impl From<&PassageImage> for Passage {
+    fn from(image: &PassageImage) -> Self {
+        let PassageImage { seq, last, connection, packet, content, unacknowledged_since } = *image;
+        Self { seq, last, connection, packet, content, unacknowledged_since }
+    }
+}
