@@ -243,6 +243,18 @@ impl Engine {
             self.timers.set(deadline);
         }
     }
+
+    /// A start sets one timer for each asset, the first: a large state has ten times as many, and nearly all of them are
+    /// far away. Whoever has looked at the first one has this set the others. What was waited for since has a timer
+    /// anyway.
+    pub(super) fn wait_for_others(&mut self, why: &DeadlineReason) {
+        let (DeadlineReason::OnDelay { asset, .. } | DeadlineReason::Held { asset, .. }) = why else { return };
+        let Some(state) = self.inventory.assets.get_mut(asset).filter(|state| state.first_only) else { return };
+        state.first_only = false;
+        for deadline in deadlines(state, self.rules.for_kind(&state.asset.kind)) {
+            self.timers.set(deadline);
+        }
+    }
 }
 
 /// What an asset's conditions wait for.

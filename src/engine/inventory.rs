@@ -28,6 +28,8 @@ pub(super) struct AssetState {
     pub samples: Vec<Option<Sample>>,
     /// One per rule of the asset's kind, in the rule set's order.
     pub conditions: Vec<Condition>,
+    /// It was restored: only the first of what its conditions wait for is among the timers.
+    pub first_only: bool,
 }
 
 pub(super) struct DeviceState {

@@ -117,6 +117,7 @@ impl Engine {
             devices: Vec::new(),
             samples: vec![None; slots],
             conditions: vec![Condition::default(); conditions],
+            first_only: false,
         };
         self.inventory.assets.insert(asset.id.clone(), state);
     }

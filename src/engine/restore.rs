@@ -168,8 +168,8 @@ impl Ground {
                 wake: known.wake,
             };
         }
-        let state = AssetState { asset: image.asset, devices: Vec::new(), samples, conditions };
-        fitted.deadlines.extend(deadlines(&state, rules));
+        let state = AssetState { asset: image.asset, devices: Vec::new(), samples, conditions, first_only: true };
+        fitted.deadlines.extend(deadlines(&state, rules).min());
         fitted.assets.push(state);
     }
 

@@ -141,6 +141,7 @@ impl Engine {
                 Some(at) => self.timers.move_first(at),
                 None => self.timers.drop_first(),
             }
+            self.wait_for_others(&first.why);
         }
     }
 
@@ -423,6 +424,7 @@ impl Engine {
 
     /// A deadline that has become an event is not waited for any longer.
     fn feed_timer(&mut self, deadline: &Deadline) {
+        self.wait_for_others(&deadline.why);
         self.timers.remove(deadline);
         if let DeadlineReason::Silent { device } = &deadline.why {
             self.inventory.unwatch(device);
