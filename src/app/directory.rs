@@ -27,7 +27,7 @@ impl SharedDirectory {
         let inventory = engine.inventory();
         let types = self.0.types.load();
         let crews = inventory.crews().map(|crew| &crew.id);
-        self.0.current.store(Arc::new(Directory::new(self.0.limits, &types, inventory.devices(), crews)));
+        self.0.current.store(Arc::new(Directory::new(self.0.limits, &types, inventory.each_device(), crews)));
     }
 
     /// How messages of each sensor type are read.

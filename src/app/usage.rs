@@ -9,7 +9,7 @@
 use crate::domain::alarm::{Alarm, Priority};
 use crate::domain::decision::{Decision, Fact};
 use crate::domain::event::Event;
-use crate::domain::ids::{AlarmId, AssetKind, DeviceId, RuleId, TaskId};
+use crate::domain::ids::{AlarmId, AssetId, AssetKind, DeviceId, RuleId, TaskId};
 use crate::domain::reason::Verdict;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::Engine;
@@ -82,8 +82,8 @@ impl Usage {
     /// Registered and silent devices, from the registry: after a change of it, when everything else is counted.
     pub fn count_devices(&self, engine: &Engine) {
         let mut devices = vec![(0_u32, 0_u32); self.services.len()];
-        for device in engine.inventory().devices() {
-            devices[self.of_device(engine, &device.id)].0 += 1;
+        for device in engine.inventory().each_device() {
+            devices[self.of_asset(engine, &device.asset)].0 += 1;
         }
         for device in engine.inventory().silent_devices() {
             devices[self.of_device(engine, device)].1 += 1;
@@ -205,8 +205,11 @@ impl Usage {
     }
 
     fn of_device(&self, engine: &Engine, device: &DeviceId) -> usize {
-        let inventory = engine.inventory();
-        let asset = inventory.device(device).and_then(|device| inventory.asset(&device.asset));
+        engine.inventory().device(device).map_or(NONE, |device| self.of_asset(engine, &device.asset))
+    }
+
+    fn of_asset(&self, engine: &Engine, asset: &AssetId) -> usize {
+        let asset = engine.inventory().asset(asset);
         asset.and_then(|asset| self.by_kind.get(&asset.kind)).copied().unwrap_or(NONE)
     }
 

@@ -70,14 +70,15 @@ impl Directory {
         devices: impl Iterator<Item = &'a Device>,
         crews: impl Iterator<Item = &'a CrewId>,
     ) -> Self {
-        let devices = devices
-            .filter_map(|device| {
-                let spec = Arc::clone(types.get(&device.sensor_type)?);
-                let key = with_key(device.id.as_str(), |key| SmolStr::new(key));
-                Some((key, Mounted { id: device.id.clone(), spec, depth: Depth::of(&device.mounting) }))
-            })
-            .collect();
-        Self { limits, devices, crews: crews.cloned().collect() }
+        let mut known = FxHashMap::default();
+        // Nearly all of them have a sensor type.
+        known.reserve(devices.size_hint().0);
+        known.extend(devices.filter_map(|device| {
+            let spec = Arc::clone(types.get(&device.sensor_type)?);
+            let key = with_key(device.id.as_str(), |key| SmolStr::new(key));
+            Some((key, Mounted { id: device.id.clone(), spec, depth: Depth::of(&device.mounting) }))
+        }));
+        Self { limits, devices: known, crews: crews.cloned().collect() }
     }
 
     #[must_use]

@@ -67,6 +67,11 @@ impl Inventory {
         sorted(self.devices.values().map(|state| &state.device), |device| &device.id)
     }
 
+    /// In no order: for whoever looks each of them up, or counts them.
+    pub fn each_device(&self) -> impl ExactSizeIterator<Item = &Device> {
+        self.devices.values().map(|state| &state.device)
+    }
+
     pub fn crews(&self) -> impl Iterator<Item = &Crew> {
         self.crews.values()
     }

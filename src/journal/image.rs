@@ -63,9 +63,12 @@ pub fn restore_engine(limits: Limits, snapshot: &Snapshot, others: usize) -> Res
     let mut buffer = Vec::new();
     snapshot.read(0, &mut buffer)?;
     let state: State<'_> = minicbor::decode(&buffer).map_err(|fault| snapshot.unusable(fault.to_string()))?;
+    let (assets, devices) = state.following();
     let mut image = Image::from(state);
     image.assets.retain(|asset| !known.contains_key(&asset.asset.id));
     let mut restoring = Restoring::begin(limits, image);
+    let at_most = snapshot.open_sections() * IN_ONE_SECTION;
+    restoring.expect(assets.min(at_most), devices.min(at_most));
     let ground = restoring.ground();
     read_parts(&Parts { snapshot, ground: &ground, known: &known, next: AtomicUsize::new(1) }, others, &mut restoring)?;
     let mut fitted = Fitted::default();

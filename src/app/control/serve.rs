@@ -61,7 +61,7 @@ async fn status(running: &Running) -> Result<Response, Failure> {
             at: written(engine.now()),
             configuration: engine.configuration_version().map_or(String::new(), |version| version.to_string()),
             assets: inventory.assets().count(),
-            devices: inventory.devices().count(),
+            devices: inventory.each_device().len(),
             devices_silent: inventory.silent_devices().count(),
             crews: inventory.crews().count(),
             people: inventory.people().count(),

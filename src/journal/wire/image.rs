@@ -53,6 +53,9 @@ pub struct State<'a> {
     passages: Vec<Login<'a>>,
     #[n(16)]
     released: u64,
+    /// How many assets and devices follow as parts; from version 2 on.
+    #[n(17)]
+    following: Option<(u64, u64)>,
 }
 
 /// Some of the assets or devices, in order of id. Read by [`read_part`].
@@ -231,12 +234,21 @@ struct Passage {
     last: u64,
 }
 
+impl State<'_> {
+    /// How many assets and devices follow as parts.
+    pub fn following(&self) -> (usize, usize) {
+        let (assets, devices) = self.following.unwrap_or_default();
+        (assets as usize, devices as usize)
+    }
+}
+
 #[cfg(test)]
 impl<'a> State<'a> {
     /// As programs before the parts wrote it.
     pub fn of_version_1(image: &'a engine::Image) -> Self {
         let assets = image.assets.iter().map(AssetState::shown).collect();
-        Self { assets, devices: image.devices.iter().map(Into::into).collect(), ..image.into() }
+        let devices = image.devices.iter().map(Into::into).collect();
+        Self { assets, devices, following: None, ..image.into() }
     }
 }
 
@@ -321,6 +333,7 @@ impl<'a> From<&'a engine::Image> for State<'a> {
                 })
                 .collect(),
             released: image.released.0,
+            following: Some((image.assets.len() as u64, image.devices.len() as u64)),
         }
     }
 }
