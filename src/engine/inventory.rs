@@ -98,6 +98,16 @@ impl Inventory {
         self.asset_of(device).and_then(|asset| self.assets.get(asset)).and_then(|state| state.asset.person.as_ref())
     }
 
+    /// Lets the device's asset know it, if there is one.
+    pub(super) fn attach(&mut self, device: &Device) -> bool {
+        let Some(asset) = self.assets.get_mut(&device.asset) else { return false };
+        // Nearly every asset has one device.
+        asset.devices.reserve_exact(1);
+        asset.devices.push(device.id.clone());
+        asset.devices.sort();
+        true
+    }
+
     pub(super) fn is_silent(&self, device: &DeviceId) -> bool {
         self.devices.get(device).is_some_and(|state| state.silence.silent())
     }

@@ -125,10 +125,7 @@ impl Engine {
     fn put_device(&mut self, device: &Device, now: Timestamp) {
         let interval = self.interval_of(device).unwrap_or(INTERVAL_UNKNOWN);
         self.detach(&device.id);
-        if let Some(state) = self.inventory.assets.get_mut(&device.asset) {
-            state.devices.push(device.id.clone());
-            state.devices.sort();
-        }
+        self.inventory.attach(device);
         if let Some(state) = self.inventory.devices.get_mut(&device.id) {
             state.silence.interval = interval;
             state.watched = false;

@@ -12,15 +12,15 @@ use super::passages::Passage;
 use super::state::{Engine, Limits};
 use super::tasks::TaskState;
 use crate::domain::event::{Deadline, DeadlineReason};
-use crate::domain::ids::Seq;
+use crate::domain::ids::{DeviceId, Seq};
 use crate::domain::time::Timestamp;
 use crate::rules::{Memory, RuleSet};
-use std::mem;
 
 /// An engine that has everything but some of its assets and devices.
 pub struct Restoring {
     engine: Engine,
-    devices: Vec<Vec<FittedDevice>>,
+    /// Devices that came before their assets.
+    early: Vec<DeviceId>,
     deadlines: Vec<Deadline>,
 }
 
@@ -71,7 +71,7 @@ impl Restoring {
         for (client, passages) in image.passages {
             engine.identities.clients.insert(client, passages.iter().map(Passage::from).collect());
         }
-        let mut restoring = Self { engine, devices: Vec::new(), deadlines: Vec::new() };
+        let mut restoring = Self { engine, early: Vec::new(), deadlines: Vec::new() };
         for task in image.tasks {
             restoring.task(task);
         }
@@ -83,7 +83,7 @@ impl Restoring {
         let (ground, mut fitted) = (restoring.ground(), Fitted::default());
         image.assets.into_iter().for_each(|asset| ground.fit_asset(asset, &mut fitted));
         image.devices.into_iter().for_each(|device| ground.fit_device(device, &mut fitted));
-        restoring.add(fitted);
+        restoring.add(&mut fitted);
         restoring
     }
 
@@ -96,40 +96,39 @@ impl Restoring {
     pub fn expect(&mut self, assets: usize, devices: usize) {
         self.engine.inventory.assets.reserve(assets);
         self.engine.inventory.devices.reserve(devices);
+        self.deadlines.reserve(assets + devices);
     }
 
-    pub fn add(&mut self, mut fitted: Fitted) {
-        for state in fitted.assets {
+    /// Leaves the vessel empty, to be used again: giving back much memory and asking for it anew takes longer than
+    /// filling it.
+    pub fn add(&mut self, fitted: &mut Fitted) {
+        for state in fitted.assets.drain(..) {
             self.engine.inventory.assets.insert(state.asset.id.clone(), state);
         }
+        for FittedDevice { state, identities } in fitted.devices.drain(..) {
+            let id = state.device.id.clone();
+            if !self.engine.inventory.attach(&state.device) {
+                self.early.push(id.clone());
+            }
+            if !identities.is_empty() {
+                self.engine.identities.devices.insert(id.clone(), identities.into());
+            }
+            self.engine.inventory.devices.insert(id, state);
+        }
         self.deadlines.append(&mut fitted.deadlines);
-        self.devices.push(fitted.devices);
     }
 
     #[must_use]
-    pub fn finish(mut self) -> Engine {
-        // Each asset knows its devices in order of id.
-        self.devices.sort_by(|a, b| first_id(a).cmp(&first_id(b)));
-        for FittedDevice { state, identities } in mem::take(&mut self.devices).into_iter().flatten() {
-            self.device(state, identities);
+    pub fn finish(self) -> Engine {
+        let Self { mut engine, early, deadlines } = self;
+        for id in early {
+            if let Some(device) = engine.inventory.device(&id).cloned() {
+                engine.inventory.attach(&device);
+            }
         }
-        let mut engine = self.engine;
-        engine.timers.set_all(self.deadlines);
+        engine.timers.set_all(deadlines);
         engine.watch_calendars();
         engine
-    }
-
-    fn device(&mut self, state: DeviceState, identities: Vec<(u64, Seq)>) {
-        let id = &state.device.id;
-        if let Some(asset) = self.engine.inventory.assets.get_mut(&state.device.asset) {
-            // Nearly every asset has one.
-            asset.devices.reserve_exact(1);
-            asset.devices.push(id.clone());
-        }
-        if !identities.is_empty() {
-            self.engine.identities.devices.insert(id.clone(), identities.into());
-        }
-        self.engine.inventory.devices.insert(id.clone(), state);
     }
 
     fn task(&mut self, image: TaskImage) {
@@ -178,10 +177,6 @@ impl Ground {
         fitted.deadlines.extend(state.begin_watch(self.started_at));
         fitted.devices.push(FittedDevice { state, identities: image.identities });
     }
-}
-
-fn first_id(devices: &[FittedDevice]) -> Option<&str> {
-    devices.first().map(|device| device.state.device.id.as_str())
 }
 
 impl From<&PassageImage> for Passage {

@@ -13,6 +13,7 @@ use crate::engine::{AssetImage, Engine, Fitted, Ground, Image, Limits, Restoring
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// The version of the format that [`write_image`] writes. In version 1 all assets and devices stand in the first
@@ -70,12 +71,13 @@ pub fn restore_engine(limits: Limits, snapshot: &Snapshot, others: usize) -> Res
     let at_most = snapshot.open_sections() * IN_ONE_SECTION;
     restoring.expect(assets.min(at_most), devices.min(at_most));
     let ground = restoring.ground();
-    read_parts(&Parts { snapshot, ground: &ground, known: &known, next: AtomicUsize::new(1) }, others, &mut restoring)?;
+    let (next, empty) = (AtomicUsize::new(1), Mutex::default());
+    read_parts(&Parts { snapshot, ground: &ground, known: &known, next, empty }, others, &mut restoring)?;
     let mut fitted = Fitted::default();
     for asset in known.into_values() {
         ground.fit_asset(asset, &mut fitted);
     }
-    restoring.add(fitted);
+    restoring.add(&mut fitted);
     Ok(restoring.finish())
 }
 
@@ -96,6 +98,8 @@ struct Parts<'a> {
     /// Assets whose whole state stands elsewhere.
     known: &'a BTreeMap<AssetId, AssetImage>,
     next: AtomicUsize,
+    /// Vessels that have been emptied.
+    empty: Mutex<Vec<Fitted>>,
 }
 
 impl Parts<'_> {
@@ -106,13 +110,17 @@ impl Parts<'_> {
 
     fn read(&self, number: usize, buffer: &mut Vec<u8>) -> Result<Fitted, JournalError> {
         self.snapshot.read(number, buffer)?;
-        let mut fitted = Fitted::default();
+        let mut fitted = self.vessels().pop().unwrap_or_default();
         let read = image::read_part(buffer, |piece| match piece {
             Piece::Asset(asset) if asset.person().is_some() && self.known.contains_key(&asset.asset.id) => {}
             Piece::Asset(asset) => self.ground.fit_asset(asset, &mut fitted),
             Piece::Device(device) => self.ground.fit_device(device, &mut fitted),
         });
         read.map(|()| fitted).map_err(|fault| self.snapshot.unusable(fault.to_string()))
+    }
+
+    fn vessels(&self) -> MutexGuard<'_, Vec<Fitted>> {
+        self.empty.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -141,7 +149,9 @@ fn read_parts(parts: &Parts<'_>, others: usize, restoring: &mut Restoring) -> Re
         loop {
             let part = given.try_recv().ok().or_else(|| parts.read_next(&mut buffer)).or_else(|| given.recv().ok());
             let Some(part) = part else { return Ok(()) };
-            restoring.add(part?);
+            let mut fitted = part?;
+            restoring.add(&mut fitted);
+            parts.vessels().push(fitted);
         }
     })
 }
