@@ -9,15 +9,15 @@ use super::history::{Bucket, Cursor, Page, PageAsked, Rollup, RollupAsked};
 use super::rows::ObservationRow;
 use crate::domain::observation::{Quality, Value};
 use crate::domain::time::Timestamp;
+use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
-use std::collections::BTreeMap;
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 const HOURS_OF_DAY: i64 = 24;
 const DAY_MICROS: i64 = HOURS_OF_DAY * HOUR_MICROS;
 
 /// One hour of one property of one asset.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct HourKey {
     pub asset: SmolStr,
     pub property: SmolStr,
@@ -35,7 +35,7 @@ pub(super) struct Hour {
 /// The numbers of one batch, by hour, each in the order of the journal.
 #[derive(Debug, Default)]
 pub(super) struct Hours {
-    numbers: BTreeMap<HourKey, Vec<f64>>,
+    numbers: FxHashMap<HourKey, Vec<f64>>,
 }
 
 impl Hours {
@@ -58,7 +58,7 @@ impl Hours {
     }
 
     /// What the store then holds of each hour that was touched.
-    pub(super) fn onto(self, held: &BTreeMap<HourKey, Hour>) -> Vec<(HourKey, Hour)> {
+    pub(super) fn onto(self, held: &FxHashMap<HourKey, Hour>) -> Vec<(HourKey, Hour)> {
         let added = |(key, numbers): (HourKey, Vec<f64>)| {
             let mut hour = held.get(&key).copied().unwrap_or(Hour::EMPTY);
             for number in numbers {

@@ -194,6 +194,12 @@ impl Table {
         self.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
     }
 
+    /// The columns that name one row among those of all journals.
+    pub(super) fn whole_key(&self) -> Vec<(&'static str, Kind)> {
+        let journal = self.of_journal.then_some(("journal", Kind::Integer));
+        journal.into_iter().chain(self.columns[..self.key].iter().copied()).collect()
+    }
+
     pub(super) fn keys(&self) -> String {
         self.columns[..self.key].iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
     }

@@ -9,8 +9,9 @@ use crate::domain::task::TaskStage;
 use crate::store::StoreError;
 use crate::store::rows::{AlarmChange, Projected, Row, TaskChange, number};
 use crate::store::tables::{ALARM, Cell, Cells, Kind, TASK, Table};
+use deadpool_postgres::Transaction;
 use std::collections::{BTreeMap, BTreeSet};
-use tokio_postgres::{Error, Transaction};
+use tokio_postgres::Error;
 
 /// One life: the journal's number, then the columns of its table.
 type Life = Cells;

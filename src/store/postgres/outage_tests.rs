@@ -166,7 +166,7 @@ fn postgres_has_no_connection_to_give() {
 const CATCH: &str = "CREATE FUNCTION caught() RETURNS int LANGUAGE plpgsql AS $$ DECLARE found int; \
      until timestamptz := clock_timestamp() + interval '3 seconds'; BEGIN LOOP \
      SELECT pid INTO found FROM pg_stat_activity WHERE application_name = 'rettidig' AND state = 'active' AND \
-     query LIKE 'COPY staged_observation%'; EXIT WHEN found IS NOT NULL OR clock_timestamp() > until; \
+     query LIKE 'COPY observation%'; EXIT WHEN found IS NOT NULL OR clock_timestamp() > until; \
      PERFORM pg_stat_clear_snapshot(); END LOOP; RETURN found; END $$";
 
 #[test]

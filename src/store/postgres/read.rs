@@ -14,9 +14,12 @@ use crate::store::history::{
     StoredHead, StoredObservation, StoredValue, TaskLife,
 };
 use crate::store::rollup::Hour;
-use crate::store::tables::{Cell, Cells, Table};
+use crate::store::tables::{Cell, Cells, OBSERVATION, Table};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
+
+/// Entries whose observations are looked for at once.
+const STRETCH: i64 = 4_096;
 
 type Asked<T> = Result<Page<T>, StoreError>;
 type Got<T> = Result<T, tokio_postgres::Error>;
@@ -244,6 +247,39 @@ pub(super) async fn rows(
     after: Option<&[Cell<'static>]>,
     rows_max: usize,
 ) -> Result<Vec<Cells>, StoreError> {
+    let read = |rows: &[Row]| {
+        let kinds = || table.columns.iter().map(|(_, kind)| *kind);
+        rows.iter().map(|row| cells::read(row, kinds())).collect::<Got<Vec<_>>>().map_err(|error| link.fault(&error))
+    };
+    if table.name != OBSERVATION.name {
+        return read(&ask(link, &rows_question(table, journal, after, None, rows_max)).await?);
+    }
+    // Found by stretches of the journal.
+    let last = "SELECT COALESCE(max(projected_through), 0) FROM journal WHERE id = $1".to_owned();
+    let last = ask(link, &Question { sql: last, values: vec![Cell::Text(journal.to_string().into())] }).await?;
+    let last: i64 = last.first().map_or(Ok(0), |row| row.try_get(0)).map_err(|error| link.fault(&error))?;
+    let mut after = after.map_or_else(|| vec![Cell::Integer(0), Cell::Integer(-1)], <[_]>::to_vec);
+    let mut found = Vec::new();
+    loop {
+        let first = after.first().and_then(Cell::integer).unwrap_or_default();
+        let stretch = first.saturating_add(STRETCH);
+        let question = rows_question(table, journal, Some(&after), Some(stretch), rows_max - found.len());
+        found.extend(read(&ask(link, &question).await?)?);
+        if found.len() == rows_max || stretch >= last {
+            return Ok(found);
+        }
+        after = vec![Cell::Integer(stretch), Cell::Integer(i64::MAX)];
+    }
+}
+
+/// Rows of a table in the order of its key, behind one of them and, where it is said, up to an entry.
+pub(super) fn rows_question(
+    table: &Table,
+    journal: JournalId,
+    after: Option<&[Cell<'static>]>,
+    through: Option<i64>,
+    rows_max: usize,
+) -> Question {
     let mut values: Cells = Vec::new();
     let mut wheres = Vec::new();
     if table.of_journal {
@@ -255,12 +291,15 @@ pub(super) async fn rows(
         wheres.push(format!("({}) > ({})", table.keys(), places.join(", ")));
         values.extend_from_slice(after);
     }
+    if let Some(through) = through {
+        let first = after.and_then(<[_]>::first).cloned().unwrap_or(Cell::Integer(0));
+        wheres.push(format!("seq >= ${} AND seq <= ${}", values.len() + 1, values.len() + 2));
+        values.extend([first, through.into()]);
+    }
     let wheres = if wheres.is_empty() { String::new() } else { format!("WHERE {}", wheres.join(" AND ")) };
     let (columns, name, keys) = (table.selected(), table.name, table.keys());
     let sql = format!("SELECT {columns} FROM {name} {wheres} ORDER BY {keys} LIMIT {rows_max}");
-    let rows = ask(link, &Question { sql, values }).await?;
-    let kinds = || table.columns.iter().map(|(_, kind)| *kind);
-    rows.iter().map(|row| cells::read(row, kinds())).collect::<Got<_>>().map_err(|error| link.fault(&error))
+    Question { sql, values }
 }
 
 pub(super) async fn state(link: &Link) -> Result<State, StoreError> {

@@ -1,8 +1,9 @@
 //! A batch of entries in one transaction with its checkpoint: COPY BINARY into temporary tables, then INSERT … SELECT.
 //!
 //! The rows of all journals are locked first: two programs never project the same entries at once, and two gateways in
-//! one database never add to the same hour at once. What has been
-//! kept already is skipped by the checkpoint, and by `ON CONFLICT` where a checkpoint would not know.
+//! one database never add to the same hour at once. What has been kept already is skipped by the checkpoint, and by
+//! `ON CONFLICT` in the log of events where a checkpoint would not know: an entry that is in the log is there with all
+//! its rows. Observations, the many, are therefore copied straight to their place.
 
 use super::cells::column_type;
 use super::connect::{Connection, Link};
@@ -19,9 +20,11 @@ use crate::store::rows::{Head, ObservationRow, Projected, QuarantinedRow, Row, n
 use crate::store::tables::{
     ALARM, Cell, DEVICE, EVENT_LOG, Kind, OBSERVATION, QUARANTINE, ROLLUP_HOUR, SET_ASIDE, TABLES, TASK, Table,
 };
+use deadpool_postgres::Transaction;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
-use std::collections::{BTreeMap, BTreeSet};
-use tokio_postgres::Transaction;
+use std::collections::BTreeSet;
+use std::pin::pin;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::ToSql;
 
@@ -75,8 +78,10 @@ async fn fill(link: &Link, transaction: &Transaction<'_>, journal: JournalId, en
             fresh.push(entry);
         }
     }
+    let fresh = log(transaction, journal, fresh).await.map_err(fault)?;
+    let placed = placed(transaction, &fresh).await.map_err(fault)?;
     let mut batch = Batch {
-        devices: placed(transaction, &fresh).await.map_err(fault)?,
+        devices: placed.iter().map(|(device, asset)| (device.as_str(), Some(asset.as_str()))).collect(),
         lives: Lives::read(transaction, journal, &fresh).await.map_err(fault)?,
         ..Batch::default()
     };
@@ -85,8 +90,32 @@ async fn fill(link: &Link, transaction: &Transaction<'_>, journal: JournalId, en
     }
     batch.write(transaction, link).await?;
     let sql = "UPDATE journal SET projected_through = $2 WHERE number = $1";
-    transaction.execute(sql, &[&journal, &through]).await.map_err(fault)?;
-    Ok(())
+    execute(transaction, sql, &[&journal, &through]).await.map_err(fault)
+}
+
+/// Logs the events of these entries; gives back those that were not there already. Their rows are not there either:
+/// they are kept in the same transaction as the log.
+async fn log<'a>(
+    transaction: &Transaction<'_>,
+    journal: i64,
+    mut entries: Vec<&'a Projected>,
+) -> Result<Vec<&'a Projected>, tokio_postgres::Error> {
+    if entries.is_empty() {
+        return Ok(entries);
+    }
+    let event = |entry: &&'a Projected| -> [Cell<'a>; 5] {
+        let (seq, at) = (entry.seq.0.cast_signed(), entry.at.as_micros());
+        [journal.into(), seq.into(), at.into(), entry.kind.into(), entry.verdict.as_str().into()]
+    };
+    let rows: Vec<_> = entries.iter().map(event).collect();
+    let insert = format!("{} ON CONFLICT DO NOTHING RETURNING seq", stage(transaction, &EVENT_LOG, &rows).await?);
+    let statement = transaction.prepare_cached(&insert).await?;
+    let logged = transaction.query(&statement, &[]).await?;
+    if logged.len() < entries.len() {
+        let logged: FxHashSet<i64> = logged.iter().map(|row| row.get(0)).collect();
+        entries.retain(|entry| logged.contains(&entry.seq.0.cast_signed()));
+    }
+    Ok(entries)
 }
 
 /// The short number of a journal in this store, given on first sight, and how far it has been projected; all of them
@@ -117,9 +146,9 @@ pub(super) async fn set_aside(link: &Link, journal: JournalId, seq: Seq, at: Tim
     let (journal, checkpoint) = journal_number(link, &transaction, journal).await?;
     let seq = number("seq", seq.0)?;
     let row = vec![vec![journal.into(), seq.into(), at.as_micros().into(), reason.into()]];
-    copy(&transaction, &SET_ASIDE, &row, "ON CONFLICT DO NOTHING").await.map_err(fault)?;
+    keep_or(&transaction, &SET_ASIDE, &row, "ON CONFLICT DO NOTHING").await.map_err(fault)?;
     let sql = "UPDATE journal SET projected_through = $2 WHERE number = $1";
-    transaction.execute(sql, &[&journal, &seq.max(checkpoint)]).await.map_err(fault)?;
+    execute(&transaction, sql, &[&journal, &seq.max(checkpoint)]).await.map_err(fault)?;
     transaction.commit().await.map_err(fault)?;
     connection.good();
     Ok(())
@@ -136,58 +165,53 @@ pub(super) async fn clear(link: &Link) -> Written {
     Ok(())
 }
 
-/// Where the devices of these entries stand before the first of them.
+/// Where the devices of these entries stand before the first of them; one that stands nowhere is left out.
 async fn placed(
     transaction: &Transaction<'_>,
     entries: &[&Projected],
-) -> Result<BTreeMap<SmolStr, Option<SmolStr>>, tokio_postgres::Error> {
-    let mut devices = BTreeSet::new();
+) -> Result<Vec<(String, String)>, tokio_postgres::Error> {
+    let mut devices = FxHashSet::default();
     for row in entries.iter().flat_map(|entry| &entry.rows) {
         if let Row::Observation(observation) = row {
             devices.insert(observation.device.as_str());
         }
     }
     if devices.is_empty() {
-        return Ok(BTreeMap::new());
+        return Ok(Vec::new());
     }
     let devices: Vec<Cell<'_>> = devices.into_iter().map(Cell::from).collect();
-    let sql = "SELECT device, asset FROM device WHERE device = ANY($1)";
-    let rows = transaction.query(sql, &[&devices]).await?;
-    let pair = |row: &tokio_postgres::Row| {
-        let text = |at| super::cells::told(row.get(at)).into();
-        (text(0), Some(text(1)))
-    };
-    Ok(rows.iter().map(pair).collect())
+    let statement = transaction.prepare_cached("SELECT device, asset FROM device WHERE device = ANY($1)").await?;
+    let rows = transaction.query(&statement, &[&devices]).await?;
+    let text = |row: &tokio_postgres::Row, at| super::cells::told(row.get(at));
+    Ok(rows.iter().map(|row| (text(row, 0), text(row, 1))).collect())
 }
 
 /// The rows of one batch, by table.
 #[derive(Default)]
 struct Batch<'a> {
     /// Where each device stands, as far as it is known; none when it stands nowhere.
-    devices: BTreeMap<SmolStr, Option<SmolStr>>,
-    moved: BTreeSet<SmolStr>,
+    devices: FxHashMap<&'a str, Option<&'a str>>,
+    moved: BTreeSet<&'a str>,
     lives: Lives,
     hours: Hours,
-    events: Rows<'a>,
-    observations: Rows<'a>,
+    observations: Vec<[Cell<'a>; 16]>,
     quarantined: Rows<'a>,
 }
 
 impl<'a> Batch<'a> {
     fn take(&mut self, journal: i64, entry: &'a Projected) -> Written {
         let (seq, at) = (number("seq", entry.seq.0)?, entry.at.as_micros());
-        self.events.push(vec![journal.into(), seq.into(), at.into(), entry.kind.into(), entry.verdict.as_str().into()]);
         for (n, row) in (0_i64..).zip(&entry.rows) {
             let key = Key { journal, seq, n, at };
             match row {
                 Row::Observation(observation) => self.observation(key, observation),
                 Row::DevicePlaced { device, asset } => {
-                    self.devices.insert(device.as_str().into(), Some(asset.as_str().into()));
-                    self.moved.insert(device.as_str().into());
+                    self.devices.insert(device.as_str(), Some(asset.as_str()));
+                    self.moved.insert(device.as_str());
                 }
                 Row::DeviceRemoved { device } => {
-                    self.devices.insert(device.as_str().into(), None);
-                    self.moved.insert(device.as_str().into());
+                    self.devices.insert(device.as_str(), None);
+                    self.moved.insert(device.as_str());
                 }
                 Row::Quarantined(row) => self.quarantined.push(quarantined(key, row)?),
                 Row::AlarmRaised { .. } | Row::Alarm(..) | Row::TaskRequested { .. } | Row::Task(..) => {
@@ -199,8 +223,8 @@ impl<'a> Batch<'a> {
     }
 
     fn observation(&mut self, key: Key, row: &'a ObservationRow) {
-        let asset = self.devices.get(row.device.as_str()).cloned().flatten();
-        self.hours.add(asset.as_deref(), row);
+        let asset = self.stands(row.device.as_str());
+        self.hours.add(asset, row);
         let (mut as_number, mut as_boolean, mut as_text) = (Cell::Null, Cell::Null, Cell::Null);
         match &row.value {
             Some(Value::Number(value)) => as_number = Cell::Real(value.get()),
@@ -208,12 +232,12 @@ impl<'a> Batch<'a> {
             Some(Value::Text(value)) => as_text = value.as_str().into(),
             None => {}
         }
-        self.observations.push(vec![
+        self.observations.push([
             key.journal.into(),
             key.seq.into(),
             key.n.into(),
             row.device.as_str().into(),
-            asset.map_or(Cell::Null, |asset| Cell::Text(String::from(asset).into())),
+            asset.into(),
             row.property.as_str().into(),
             row.observed_at.as_micros().into(),
             row.received_at.as_micros().into(),
@@ -230,28 +254,28 @@ impl<'a> Batch<'a> {
 
     async fn write(mut self, transaction: &Transaction<'_>, link: &Link) -> Written {
         let fault = |error| link.fault(&error);
-        let once = "ON CONFLICT DO NOTHING";
-        copy(transaction, &EVENT_LOG, &self.events, once).await.map_err(fault)?;
-        copy(transaction, &OBSERVATION, &self.observations, once).await.map_err(fault)?;
-        copy(transaction, &QUARANTINE, &self.quarantined, once).await.map_err(fault)?;
+        copy(transaction, OBSERVATION.name, &columns(&OBSERVATION), &self.observations).await.map_err(fault)?;
+        keep_or(transaction, &QUARANTINE, &self.quarantined, "ON CONFLICT DO NOTHING").await.map_err(fault)?;
         let (alarms, tasks) = std::mem::take(&mut self.lives).changed();
-        copy(transaction, &ALARM, &alarms, &replacing(&ALARM)).await.map_err(fault)?;
-        copy(transaction, &TASK, &tasks, &replacing(&TASK)).await.map_err(fault)?;
+        replace(transaction, &ALARM, &alarms).await.map_err(fault)?;
+        replace(transaction, &TASK, &tasks).await.map_err(fault)?;
         let hours = std::mem::take(&mut self.hours);
         let held = held_hours(transaction, &hours).await.map_err(fault)?;
-        let hours: Rows<'_> = hours.onto(&held).into_iter().map(hour_row).collect();
-        copy(transaction, &ROLLUP_HOUR, &hours, &replacing(&ROLLUP_HOUR)).await.map_err(fault)?;
-        let (placed, removed): (Vec<_>, Vec<_>) = self.moved.iter().partition(|device| self.stands(device).is_some());
-        let removed: Vec<Cell<'_>> = removed.into_iter().map(|device| device.as_str().into()).collect();
-        let delete = "DELETE FROM device WHERE device = ANY($1)";
-        transaction.execute(delete, &[&removed]).await.map_err(fault)?;
-        let placed: Rows<'_> =
-            placed.into_iter().map(|device| vec![device.as_str().into(), self.stands(device).into()]).collect();
-        copy(transaction, &DEVICE, &placed, &replacing(&DEVICE)).await.map_err(fault)
+        let hours: Vec<_> = hours.onto(&held).into_iter().map(hour_row).collect();
+        replace(transaction, &ROLLUP_HOUR, &hours).await.map_err(fault)?;
+        let (placed, removed): (Vec<&str>, Vec<&str>) =
+            self.moved.iter().partition(|device| self.stands(device).is_some());
+        if !removed.is_empty() {
+            let removed: Vec<Cell<'_>> = removed.into_iter().map(Cell::from).collect();
+            let delete = "DELETE FROM device WHERE device = ANY($1)";
+            execute(transaction, delete, &[&removed]).await.map_err(fault)?;
+        }
+        let placed: Vec<_> = placed.into_iter().map(|device| [device.into(), self.stands(device).into()]).collect();
+        replace(transaction, &DEVICE, &placed).await.map_err(fault)
     }
 
-    fn stands(&self, device: &str) -> Option<&str> {
-        self.devices.get(device)?.as_deref()
+    fn stands(&self, device: &str) -> Option<&'a str> {
+        self.devices.get(device).copied().flatten()
     }
 }
 
@@ -276,10 +300,10 @@ fn quarantined(key: Key, row: &QuarantinedRow) -> Result<Vec<Cell<'_>>, StoreErr
     ])
 }
 
-fn hour_row((key, hour): (HourKey, Hour)) -> Vec<Cell<'static>> {
+fn hour_row((key, hour): (HourKey, Hour)) -> [Cell<'static>; 7] {
     let text = |text: SmolStr| Cell::Text(String::from(text).into());
     let Hour { count, min, max, sum } = hour;
-    vec![
+    [
         text(key.asset),
         text(key.property),
         key.start_at.into(),
@@ -293,7 +317,7 @@ fn hour_row((key, hour): (HourKey, Hour)) -> Vec<Cell<'static>> {
 async fn held_hours(
     transaction: &Transaction<'_>,
     hours: &Hours,
-) -> Result<BTreeMap<HourKey, Hour>, tokio_postgres::Error> {
+) -> Result<FxHashMap<HourKey, Hour>, tokio_postgres::Error> {
     let (mut assets, mut properties, mut starts) = (Vec::new(), Vec::new(), Vec::new());
     for key in hours.keys() {
         assets.push(Cell::from(key.asset.as_str()));
@@ -301,12 +325,13 @@ async fn held_hours(
         starts.push(key.start_at);
     }
     if starts.is_empty() {
-        return Ok(BTreeMap::new());
+        return Ok(FxHashMap::default());
     }
     let sql = "SELECT asset, property, start_at, count, min, max, sum FROM rollup_hour JOIN \
                unnest($1::text[], $2::text[], $3::bigint[]) AS wanted (asset, property, start_at) \
                USING (asset, property, start_at)";
-    let rows = transaction.query(sql, &[&assets, &properties, &starts]).await?;
+    let statement = transaction.prepare_cached(sql).await?;
+    let rows = transaction.query(&statement, &[&assets, &properties, &starts]).await?;
     let hour = |row: &tokio_postgres::Row| {
         let text = |at| super::cells::told(row.get(at)).into();
         let key = HourKey { asset: text(0), property: text(1), start_at: row.get(2) };
@@ -315,42 +340,88 @@ async fn held_hours(
     Ok(rows.iter().map(hour).collect())
 }
 
-/// For rows that are written again as they are by then.
-fn replacing(table: &Table) -> String {
+/// Writes rows again as they are by now.
+async fn replace<'a, R: AsRef<[Cell<'a>]>>(
+    transaction: &Transaction<'_>,
+    table: &Table,
+    rows: &[R],
+) -> Result<(), tokio_postgres::Error> {
     let journal = if table.of_journal { "journal, " } else { "" };
     let others = &table.columns[table.key..];
     let set: Vec<_> = others.iter().map(|(name, _)| format!("{name} = excluded.{name}")).collect();
-    format!("ON CONFLICT ({journal}{}) DO UPDATE SET {}", table.keys(), set.join(", "))
+    let replacing = format!("ON CONFLICT ({journal}{}) DO UPDATE SET {}", table.keys(), set.join(", "));
+    keep_or(transaction, table, rows, &replacing).await
 }
 
-/// Copies rows into a temporary table of the same form and inserts them from there.
-async fn copy(
+/// Inserts rows; `on_conflict` says what becomes of one that is there already.
+async fn keep_or<'a, R: AsRef<[Cell<'a>]>>(
     transaction: &Transaction<'_>,
     table: &Table,
-    rows: &[Vec<Cell<'_>>],
+    rows: &[R],
     on_conflict: &str,
 ) -> Result<(), tokio_postgres::Error> {
     if rows.is_empty() {
         return Ok(());
     }
-    let name = table.name;
-    let journal = table.of_journal.then_some(("journal", Kind::Integer));
-    let columns: Vec<_> = journal.iter().chain(table.columns).copied().collect();
-    let names = columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let insert = stage(transaction, table, rows).await?;
+    execute(transaction, &format!("{insert} {on_conflict}"), &[]).await
+}
+
+/// Copies rows into a temporary table of the same form; the statement that inserts them from there.
+async fn stage<'a, R: AsRef<[Cell<'a>]>>(
+    transaction: &Transaction<'_>,
+    table: &Table,
+    rows: &[R],
+) -> Result<String, tokio_postgres::Error> {
+    let (name, columns) = (table.name, columns(table));
+    let staged = format!("staged_{name}");
+    let names = names(&columns);
     transaction
         .batch_execute(&format!(
-            "CREATE TEMPORARY TABLE IF NOT EXISTS staged_{name} ON COMMIT DELETE ROWS \
+            "CREATE TEMPORARY TABLE IF NOT EXISTS {staged} ON COMMIT DELETE ROWS \
              AS SELECT {names} FROM {name} WITH NO DATA"
         ))
         .await?;
-    let sink = transaction.copy_in(&format!("COPY staged_{name} ({names}) FROM STDIN BINARY")).await?;
+    copy(transaction, &staged, &columns, rows).await?;
+    Ok(format!("INSERT INTO {name} ({names}) SELECT {names} FROM {staged}"))
+}
+
+/// COPY BINARY.
+async fn copy<'a, R: AsRef<[Cell<'a>]>>(
+    transaction: &Transaction<'_>,
+    into: &str,
+    columns: &[(&str, Kind)],
+    rows: &[R],
+) -> Result<(), tokio_postgres::Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let names = names(columns);
+    let statement = transaction.prepare_cached(&format!("COPY {into} ({names}) FROM STDIN BINARY")).await?;
     let types: Vec<_> = columns.iter().map(|(_, kind)| column_type(*kind)).collect();
-    let mut writer = std::pin::pin!(BinaryCopyInWriter::new(sink, &types));
+    let mut writer = pin!(BinaryCopyInWriter::new(transaction.copy_in(&statement).await?, &types));
     for row in rows {
-        writer.as_mut().write_raw(row.iter().map(|cell| cell as &(dyn ToSql + Sync))).await?;
+        writer.as_mut().write_raw(row.as_ref().iter().map(|cell| cell as &(dyn ToSql + Sync))).await?;
     }
     writer.finish().await?;
-    let sql = format!("INSERT INTO {name} ({names}) SELECT {names} FROM staged_{name} {on_conflict}");
-    transaction.execute(&sql, &[]).await?;
     Ok(())
+}
+
+async fn execute(
+    transaction: &Transaction<'_>,
+    sql: &str,
+    values: &[&(dyn ToSql + Sync)],
+) -> Result<(), tokio_postgres::Error> {
+    let statement = transaction.prepare_cached(sql).await?;
+    transaction.execute(&statement, values).await?;
+    Ok(())
+}
+
+fn columns(table: &Table) -> Vec<(&'static str, Kind)> {
+    let journal = table.of_journal.then_some(("journal", Kind::Integer));
+    journal.into_iter().chain(table.columns.iter().copied()).collect()
+}
+
+fn names(columns: &[(&str, Kind)]) -> String {
+    columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }

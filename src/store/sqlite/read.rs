@@ -228,16 +228,21 @@ pub(super) fn rows(
     Ok(found.collect::<Got<Vec<_>>>()?)
 }
 
-/// Some of the rows of a table that are old enough to go.
-pub(super) fn old_rows(reader: &Connection, table: &Table, cutoff: &Cutoff) -> Result<Vec<i64>, StoreError> {
+/// The keys of some of the rows of a table that are old enough to go.
+pub(super) fn old_rows(reader: &Connection, table: &Table, cutoff: &Cutoff) -> Result<Vec<Cells>, StoreError> {
     let (time, before) = match table.old {
         Old::Never => return Ok(Vec::new()),
         Old::Observed(time) => (time, cutoff.observed),
         Old::Summarised(time) => (time, cutoff.summarised),
     };
-    let sql = format!("SELECT rowid FROM {} WHERE {time} < ?1 LIMIT {FORGET_AT_ONCE}", table.name);
+    let (name, key) = (table.name, table.whole_key());
+    let columns: Vec<_> = key.iter().map(|(column, _)| *column).collect();
+    let columns = columns.join(", ");
+    let sql = format!("SELECT {columns} FROM {name} WHERE {time} < ?1 LIMIT {FORGET_AT_ONCE}");
     let mut statement = reader.prepare_cached(&sql)?;
-    let found = statement.query_map([before.as_micros()], |row| row.get(0))?;
+    let found = statement.query_map([before.as_micros()], |row| {
+        key.iter().enumerate().map(|(at, (_, kind))| cell(row, at, *kind)).collect::<Got<Cells>>()
+    })?;
     Ok(found.collect::<Got<Vec<_>>>()?)
 }
 

@@ -11,11 +11,10 @@ use crate::store::StoreError;
 use crate::store::rollup::{Hour, Hours};
 use crate::store::rows::{AlarmChange, Head, ObservationRow, Projected, QuarantinedRow, Row, TaskChange};
 use crate::store::rows::{number, quality};
-use crate::store::tables::{TABLES, Table};
+use crate::store::tables::{Cells, TABLES, Table};
 use rusqlite::types::ToSql;
-use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
+use rusqlite::{CachedStatement, OptionalExtension, Transaction, params, params_from_iter};
 use rustc_hash::FxHashMap;
-use std::collections::BTreeMap;
 
 type Written = Result<(), StoreError>;
 
@@ -100,16 +99,18 @@ pub(super) fn clear(transaction: &Transaction<'_>) -> Written {
     Ok(())
 }
 
-pub(super) fn forget(transaction: &Transaction<'_>, table: &Table, rows: &[i64]) -> Written {
-    let mut delete = transaction.prepare_cached(&format!("DELETE FROM {} WHERE rowid = ?1", table.name))?;
-    for row in rows {
-        delete.execute([row])?;
+pub(super) fn forget(transaction: &Transaction<'_>, table: &Table, keys: &[Cells]) -> Written {
+    let same: Vec<_> = table.whole_key().iter().map(|(column, _)| format!("{column} = ?")).collect();
+    let sql = format!("DELETE FROM {} WHERE {}", table.name, same.join(" AND "));
+    let mut delete = transaction.prepare_cached(&sql)?;
+    for key in keys {
+        delete.execute(params_from_iter(key))?;
     }
     Ok(())
 }
 
 fn roll_up(transaction: &Transaction<'_>, hours: Hours) -> Written {
-    let mut held = BTreeMap::new();
+    let mut held = FxHashMap::default();
     let mut read = transaction.prepare_cached(
         "SELECT count, min, max, sum FROM rollup_hour WHERE asset = ?1 AND property = ?2 AND start_at = ?3",
     )?;
