@@ -151,7 +151,8 @@ impl Gateway {
         let pending = engine.pending_deliveries().cloned().collect();
         stop.history.maintain(journal.maintenance(), &clock)?;
         let tending = super::history::tending(&settings.store, &clock);
-        let progress = stop.history.project(&store, journal_id, &folder, &sealing, durable_seen, tending)?;
+        let embedded = settings.store.url.is_none();
+        let progress = stop.history.project(&store, journal_id, &folder, &sealing, durable_seen, tending, embedded)?;
         let batch_max = settings.limits.batch_events_max as usize;
         let meters = Meters::new();
         let world = World {

@@ -69,6 +69,7 @@ impl History {
         sealing: &Sealing,
         durable: watch::Receiver<Seq>,
         tending: Tending,
+        embedded: bool,
     ) -> anyhow::Result<Arc<store::Progress>> {
         let ports = store::Ports {
             read: reading(Reader::open(folder.journal(), sealing.clone())?),
@@ -81,7 +82,10 @@ impl History {
         let (stop, alive) = (self.stop.clone(), self.tasks.token());
         std::thread::Builder::new().name("projector".to_owned()).spawn(move || {
             let _alive = alive;
-            step_aside();
+            // A server does the work by itself; what is left here is little, and without it the server waits.
+            if embedded {
+                step_aside();
+            }
             if let Err(error) = projector.run(&stop) {
                 tracing::error!(%error, "history is not kept: the system gives no timer");
             }

@@ -15,6 +15,8 @@ use std::error::Error;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::thread;
 use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
@@ -84,17 +86,27 @@ pub struct Projector {
 
 /// What projects, whoever waits for more.
 struct Worker {
-    store: Arc<dyn Store>,
-    journal: JournalId,
-    read: Read,
-    seal: Seal,
-    progress: Arc<Progress>,
+    source: Source,
+    keeper: Keeper,
     tending: Option<Tending>,
     tended_at: Option<Timestamp>,
-    /// Rows that the store manages in one transaction, as far as is known.
-    rows_max: usize,
     /// The end of the journal at the start, until the store has been compared with it.
     begins_after: Option<Seq>,
+}
+
+/// Makes rows.
+struct Source {
+    read: Read,
+    seal: Seal,
+}
+
+/// Keeps rows.
+struct Keeper {
+    store: Arc<dyn Store>,
+    journal: JournalId,
+    progress: Arc<Progress>,
+    /// Rows that the store manages in one transaction, as far as is known.
+    rows_max: usize,
 }
 
 /// Why history stands still for the moment.
@@ -171,14 +183,15 @@ impl Projector {
         let Ports { read, seal, durable, tending } = ports;
         let progress = Arc::new(Progress::new(durable.clone()));
         let begins_after = Some(*durable.borrow());
-        let (tended_at, rows_max) = (None, BATCH_MAX);
-        let worker = Worker { store, journal, read, seal, progress, tending, tended_at, rows_max, begins_after };
+        let source = Source { read, seal };
+        let keeper = Keeper { store, journal, progress, rows_max: BATCH_MAX };
+        let worker = Worker { source, keeper, tending, tended_at: None, begins_after };
         Self { worker, durable }
     }
 
     #[must_use]
     pub fn progress(&self) -> Arc<Progress> {
-        Arc::clone(&self.worker.progress)
+        Arc::clone(&self.worker.keeper.progress)
     }
 
     /// Runs until `shutdown`, on the thread that calls it; what is durable by then is projected first, unless the store
@@ -192,7 +205,7 @@ impl Projector {
         loop {
             let Ok(outcome) = panic::catch_unwind(AssertUnwindSafe(|| self.follow())) else {
                 tracing::error!("the projector has panicked; history stands still until the next start");
-                self.worker.progress.failing.store(true, Ordering::Relaxed);
+                self.worker.keeper.progress.failing.store(true, Ordering::Relaxed);
                 return Ok(());
             };
             let go_on = match outcome {
@@ -218,11 +231,12 @@ impl Projector {
     fn follow(&mut self) -> Result<(), Failure> {
         let Self { worker, durable } = self;
         let through = *durable.borrow_and_update();
-        let outcome = worker.catch_up(through);
+        let late = worker.keeper.progress.late();
+        let outcome = if late { worker.catch_up(through, |_| {}) } else { worker.follow(through) };
         if outcome.is_ok() {
             worker.tend();
         }
-        worker.progress.failing.store(outcome.is_err(), Ordering::Relaxed);
+        worker.keeper.progress.failing.store(outcome.is_err(), Ordering::Relaxed);
         outcome
     }
 
@@ -268,74 +282,65 @@ pub fn rebuild(
     mut seen: impl FnMut(Seq),
 ) -> Result<Arc<Progress>, Failure> {
     let progress = Arc::new(Progress::new(watch::channel(through).1));
-    let mut worker = Worker {
-        store,
-        journal,
-        read,
-        seal,
-        progress: Arc::clone(&progress),
-        tending: None,
-        tended_at: None,
-        rows_max: BATCH_MAX,
-        begins_after: None,
-    };
-    while let Some(kept) = worker.step(through)? {
-        seen(kept);
-    }
+    let keeper = Keeper { store, journal, progress: Arc::clone(&progress), rows_max: BATCH_MAX };
+    let source = Source { read, seal };
+    let mut worker = Worker { source, keeper, tending: None, tended_at: None, begins_after: None };
+    worker.catch_up(through, &mut seen)?;
     Ok(progress)
 }
 
 impl Worker {
-    /// Projects everything up to `through`, batch by batch.
-    fn catch_up(&mut self, through: Seq) -> Result<(), Failure> {
+    /// The last entry the store keeps.
+    fn kept(&mut self) -> Result<Seq, Failure> {
+        let kept = self.keeper.store.checkpoint(self.keeper.journal)?.unwrap_or_default();
         if let Some(last) = self.begins_after {
-            let kept = self.store.checkpoint(self.journal)?.unwrap_or_default();
             if kept > last {
                 return Err(Failure::Ahead { kept, last });
             }
             self.begins_after = None;
         }
-        while self.step(through)?.is_some() {}
+        self.keeper.progress.kept(kept);
+        Ok(kept)
+    }
+
+    /// Projects everything up to `through`, batch by batch.
+    fn follow(&mut self, through: Seq) -> Result<(), Failure> {
+        let mut kept = self.kept()?;
+        while kept < through {
+            let batch = self.source.gather(kept.next(), through, self.keeper.rows_max)?;
+            let Some(last) = self.keeper.keep_all(&batch)? else { break };
+            kept = last;
+        }
         Ok(())
     }
 
-    /// Projects one batch; the last entry that is kept then, or none when there was nothing to do.
-    fn step(&mut self, through: Seq) -> Result<Option<Seq>, Failure> {
-        let kept = self.store.checkpoint(self.journal)?.unwrap_or_default();
-        self.progress.kept(kept);
-        if kept >= through {
-            return Ok(None);
-        }
-        let stopwatch = telemetry::stopwatch();
-        let projected = self.gather(kept.next(), through)?;
-        let Some(last) = projected.last().map(|entry| entry.seq) else { return Ok(None) };
-        for batch in batches(&projected, self.rows_max) {
-            if let Err(error) = self.keep(batch) {
-                // What was kept before it stays; the rest comes again, in smaller pieces.
-                self.rows_max = (self.rows_max / 2).max(BATCH_MIN);
-                return Err(error.into());
+    /// Projects everything up to `through`: the rows of the next batch are made while the store keeps the last, and
+    /// `seen` is told of each that is kept.
+    fn catch_up(&mut self, through: Seq, mut seen: impl FnMut(Seq)) -> Result<(), Failure> {
+        let mut next = self.kept()?.next();
+        let Self { source, keeper, .. } = self;
+        let rows_max = keeper.rows_max;
+        thread::scope(|scope| {
+            let (ready, batches) = sync_channel(1);
+            scope.spawn(move || {
+                while next <= through {
+                    let batch = source.gather(next, through, rows_max);
+                    let last = batch.as_ref().ok().and_then(|batch| batch.last()).map(|entry| entry.seq);
+                    // Nobody takes it when the store has failed.
+                    if ready.send(batch).is_err() {
+                        return;
+                    }
+                    let Some(last) = last else { return };
+                    next = last.next();
+                }
+            });
+            for batch in batches {
+                if let Some(last) = keeper.keep_all(&batch?)? {
+                    seen(last);
+                }
             }
-            self.rows_max = (self.rows_max * 2).min(BATCH_MAX);
-        }
-        telemetry::store::projected(&stopwatch, projected.len());
-        Ok(Some(last))
-    }
-
-    /// Entries from this one on as rows: about as many as fit one transaction.
-    fn gather(&mut self, from: Seq, through: Seq) -> Result<Vec<Projected>, Failure> {
-        let (mut projected, mut rows, mut next) = (Vec::new(), 0, from);
-        while rows < self.rows_max && next <= through {
-            let mut entries = (self.read)(next, READ_MAX.min(self.rows_max)).map_err(Failure::Read)?;
-            entries.retain(|(seq, ..)| *seq <= through);
-            let Some((last, ..)) = entries.last() else { break };
-            next = last.next();
-            for entry in &entries {
-                let entry = self.rows(entry)?;
-                rows += weight(&entry);
-                projected.push(entry);
-            }
-        }
-        Ok(projected)
+            Ok(())
+        })
     }
 
     /// Looks after the months, now and then. What fails waits for the next time: history itself goes on. What is too
@@ -346,7 +351,7 @@ impl Worker {
         if self.tended_at.is_some_and(|last| now.since(last) < TEND_EVERY) {
             return;
         }
-        self.tended_at = match self.store.tend(now, &tending.retention) {
+        self.tended_at = match self.keeper.store.tend(now, &tending.retention) {
             Ok(Tended::All) => Some(now),
             Ok(Tended::Part) => None,
             Err(error) => {
@@ -361,9 +366,50 @@ impl Worker {
         let more_to_tend = self.tending.is_some() && self.tended_at.is_none();
         if more_to_tend { GATHER } else { TEND_EVERY_AT_REST }
     }
+}
+
+impl Source {
+    /// Entries from this one on as rows: about as many as fit one transaction.
+    fn gather(&mut self, from: Seq, through: Seq, rows_max: usize) -> Result<Vec<Projected>, Failure> {
+        let (mut projected, mut rows, mut next) = (Vec::new(), 0, from);
+        while rows < rows_max && next <= through {
+            let mut entries = (self.read)(next, READ_MAX.min(rows_max)).map_err(Failure::Read)?;
+            entries.retain(|(seq, ..)| *seq <= through);
+            let Some((last, ..)) = entries.last() else { break };
+            next = last.next();
+            for entry in &entries {
+                let entry = self.rows(entry)?;
+                rows += weight(&entry);
+                projected.push(entry);
+            }
+        }
+        Ok(projected)
+    }
 
     fn rows(&self, (seq, at, event, decision): &Entry) -> Result<Projected, Failure> {
         rows::project(*at, event, decision, &*self.seal).map_err(|reason| Failure::Seal { seq: *seq, reason })
+    }
+}
+
+impl Keeper {
+    /// Keeps these entries in as many transactions as they need; the last of them, or none when there are none.
+    fn keep_all(&mut self, projected: &[Projected]) -> Result<Option<Seq>, Failure> {
+        let stopwatch = telemetry::stopwatch();
+        for batch in batches(projected, self.rows_max) {
+            if let Err(error) = self.keep(batch) {
+                // What was kept before it stays; the rest comes again, in smaller pieces.
+                self.rows_max = (self.rows_max / 2).max(BATCH_MIN);
+                return Err(error.into());
+            }
+            self.rows_max = (self.rows_max * 2).min(BATCH_MAX);
+            if let Some(last) = batch.last() {
+                self.progress.kept(last.seq);
+            }
+        }
+        if !projected.is_empty() {
+            telemetry::store::projected(&stopwatch, projected.len());
+        }
+        Ok(projected.last().map(|entry| entry.seq))
     }
 
     /// Keeps a batch; when something in it can never be kept, halves it until that entry stands alone.
