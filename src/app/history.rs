@@ -16,10 +16,14 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Between two checkpoints of the journal.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(2);
-/// Checkpoints between two looks at what may be removed.
-const CHECKPOINTS_PER_PRUNE: u32 = 900;
+/// Between two checkpoints of the journal. Each makes the next syncs wait for the disk, as long as there is much to move:
+/// little and often is what no sensor notices.
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(250);
+/// Pages in one of these times from which on the loop is at its limit, and has no time for it so often.
+const PAGES_MANY: u64 = 2_048;
+const CHECKPOINT_EVERY_AT_THE_LIMIT: Duration = Duration::from_secs(2);
+/// Between two looks at what may be removed.
+const PRUNE_EVERY: Duration = Duration::from_secs(1_800);
 
 /// A tenth of the usual share of a processor that others want, and all of one that nobody wants (`nice(2)`).
 #[cfg(target_os = "linux")]
@@ -44,16 +48,21 @@ impl History {
         self.maintaining = Some(maintaining);
         std::thread::Builder::new().name("maintenance".to_owned()).spawn(move || {
             let _alive = alive;
-            let mut rounds = 0_u32;
-            while ended.recv_timeout(CHECKPOINT_EVERY) == Err(RecvTimeoutError::Timeout) {
-                if let Err(error) = maintenance.checkpoint() {
-                    tracing::warn!(%error, "checkpoint failed; the next one tries again");
+            let (mut pause, mut log_pages, mut unpruned) = (CHECKPOINT_EVERY, 0, Duration::ZERO);
+            while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                unpruned += pause;
+                match maintenance.checkpoint() {
+                    Ok(done) => {
+                        pause = pause_after(done.log_pages, log_pages);
+                        log_pages = done.log_pages;
+                    }
+                    Err(error) => tracing::warn!(%error, "checkpoint failed; the next one tries again"),
                 }
-                rounds += 1;
-                if rounds.is_multiple_of(CHECKPOINTS_PER_PRUNE)
-                    && let Err(error) = maintenance.prune(clock.now())
-                {
-                    tracing::warn!(%error, "old journal files were not removed");
+                if unpruned >= PRUNE_EVERY {
+                    unpruned = Duration::ZERO;
+                    if let Err(error) = maintenance.prune(clock.now()) {
+                        tracing::warn!(%error, "old journal files were not removed");
+                    }
                 }
             }
         })?;
@@ -102,6 +111,13 @@ impl History {
     }
 }
 
+/// Until the next checkpoint, after one that found the log so long; `before` is how long the last one found it.
+const fn pause_after(log_pages: u64, before: u64) -> Duration {
+    // A log that is shorter has begun again.
+    let new = if log_pages < before { log_pages } else { log_pages - before };
+    if new > PAGES_MANY { CHECKPOINT_EVERY_AT_THE_LIMIT } else { CHECKPOINT_EVERY }
+}
+
 /// Lets the threads that decide and acknowledge go first: what they leave behind can wait, a sensor should not. On Linux this is about
 /// the calling thread alone.
 pub(super) fn step_aside() {
@@ -137,4 +153,18 @@ pub(super) fn seal(sealing: &Sealing) -> store::Seal {
 pub(super) fn tending(settings: &config::Store, clock: &Clock) -> Tending {
     let clock = clock.clone();
     Tending { retention: stores::retention(settings), now: Box::new(move || clock.now()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_at_its_limit_is_left_alone_for_longer() {
+        assert_eq!(pause_after(900, 0), CHECKPOINT_EVERY);
+        assert_eq!(pause_after(1_900, 900), CHECKPOINT_EVERY);
+        assert_eq!(pause_after(100, 4_000), CHECKPOINT_EVERY, "the log began again");
+        assert_eq!(pause_after(5_000, 1_000), CHECKPOINT_EVERY_AT_THE_LIMIT);
+        assert_eq!(pause_after(3_000, 4_000), CHECKPOINT_EVERY_AT_THE_LIMIT);
+    }
 }
