@@ -3,6 +3,7 @@
 //! When it is full, whoever submits waits: an endpoint then stops reading its sockets, and nothing is dropped.
 
 use super::clock::Clock;
+use super::pace::Pace;
 use crate::domain::event::{Deadline, Event};
 use crate::domain::ids::Seq;
 use crate::domain::reason::Verdict;
@@ -69,6 +70,7 @@ pub struct Inbox {
     receiver: mpsc::Receiver<Item>,
     runtime: tokio::runtime::Runtime,
     batch_max: usize,
+    pace: Pace,
 }
 
 impl Submission {
@@ -84,7 +86,7 @@ impl Inbox {
     /// When the system cannot give a timer.
     pub fn new(receiver: mpsc::Receiver<Item>, batch_max: usize) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-        Ok(Self { receiver, runtime, batch_max })
+        Ok(Self { receiver, runtime, batch_max, pace: Pace::new() })
     }
 
     /// Puts everything that waits, up to a batch, into `batch`; or one `Wake` when `deadline` comes first, or when a
@@ -102,10 +104,26 @@ impl Inbox {
             Some(patience) => self.runtime.block_on(async { tokio::time::timeout(patience, receive).await.ok() }),
             None => Some(self.runtime.block_on(receive)),
         };
-        if received.is_none() {
-            batch.push(Item::Wake);
+        match received {
+            None => batch.push(Item::Wake),
+            Some(_) => self.gather(batch),
         }
+        self.pace.came(batch.len());
         received != Some(0)
+    }
+
+    /// Adds what comes while it is worth waiting for more.
+    fn gather(&mut self, batch: &mut Vec<Item>) {
+        let Self { receiver, batch_max, pace, .. } = self;
+        pace.gather(|| {
+            let before = batch.len();
+            while batch.len() < *batch_max
+                && let Ok(item) = receiver.try_recv()
+            {
+                batch.push(item);
+            }
+            batch.len() > before
+        });
     }
 }
 

@@ -26,6 +26,7 @@ mod machine;
 pub mod metering;
 mod options;
 mod outbox;
+mod pace;
 mod people;
 mod poison;
 mod presence;
