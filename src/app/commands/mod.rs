@@ -101,10 +101,13 @@ pub(super) fn complain(text: &str) {
     writeln!(std::io::stderr(), "rettidig: {}", text.trim_end_matches('\n')).ok();
 }
 
-/// The runtime for sockets and files.
+/// The runtime for sockets and files. One processor is left to the thread that decides: a second thread for sockets on
+/// a machine with two would cost more in waking each other than it carries.
 ///
 /// # Errors
 /// When the system cannot give threads or timers.
 pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("io").build()
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = processors.saturating_sub(1).max(1);
+    tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().thread_name("io").build()
 }
