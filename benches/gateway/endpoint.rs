@@ -2,7 +2,7 @@
 
 use crate::floor;
 use crate::gateway::{Child, Site, bin, device};
-use crate::load::{self, Order};
+use crate::load::{self, Order, Values};
 use crate::mqtt::Login;
 use crate::report::{Pressure, Section, cpu_of};
 use crate::side::{self, Columns, Outcome, Side};
@@ -25,7 +25,7 @@ const SCHEDULED: [(&str, Order); 2] = [
 ];
 
 pub const fn order(connections: u64, messages: u64, rate: Option<u64>) -> Order {
-    Order { connections, messages, rate, lasting: None }
+    Order { connections, messages, rate, lasting: None, values: Values::Three }
 }
 
 pub fn run() {

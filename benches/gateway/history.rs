@@ -5,6 +5,7 @@ use crate::bare::Bare;
 use crate::endpoint::{CONNECTIONS, Endpoint, load_floor, order, site_with};
 use crate::floor;
 use crate::gateway::{Child, Site};
+use crate::load::{Order, Values};
 use crate::mosquitto::{Behind, broker, whole};
 use crate::postgres::Cluster;
 use crate::report::{Pressure, Section};
@@ -22,27 +23,38 @@ const FLAT_OUT_MESSAGES: u64 = 200_000;
 pub fn run() {
     let what = format!(
         "PostgreSQL with its usual durability and 256 MB of shared buffers, in a folder of its own. {RATE} messages a \
-         second for {SECONDS} seconds, then {FLAT_OUT_MESSAGES} flat out, one round each, each with an empty data folder. *Behind* is the most journal \
-         entries that history had still to keep, looked at each second; *kept after* how long after the last answer it \
-         held them all. The floor keeps no history."
+         second for {SECONDS} seconds, then {FLAT_OUT_MESSAGES} flat out, one round each, each with an empty data \
+         folder. A message becomes a row in the log of events and one for each of its values. *Behind* is the most \
+         journal entries that history had still to keep, looked at each second; *kept after* how long after the last \
+         answer it held them all. The floor keeps no history."
     );
     let mut section = Section::begin("history", &what);
     let cluster = cluster();
-    let scenarios = [(Some(RATE), SCHEDULED), (None, FLAT_OUT)];
+    let steady = |connections, values| (Order { values, ..whole_order(connections, Some(RATE)) }, SCHEDULED);
+    let scenarios = [
+        ("own endpoint, 50 connections, one value", steady(CONNECTIONS, Values::One)),
+        ("own endpoint, one connection, three values", steady(1, Values::Three)),
+        ("own endpoint, 50 connections, three values", steady(CONNECTIONS, Values::Three)),
+        ("own endpoint, 50 connections, three values", (whole_order(CONNECTIONS, None), FLAT_OUT)),
+    ];
     through_endpoint(&mut section, &cluster, &scenarios);
-    through_mosquitto(&mut section, &cluster, &scenarios);
+    through_mosquitto(&mut section, &cluster, &[(Some(RATE), SCHEDULED), (None, FLAT_OUT)]);
     section.write();
 }
 
-fn through_endpoint(section: &mut Section, cluster: &Cluster, scenarios: &[(Option<u64>, Columns)]) {
+fn whole_order(connections: u64, rate: Option<u64>) -> Order {
+    order(connections, messages(rate, SECONDS), rate)
+}
+
+fn through_endpoint(section: &mut Section, cluster: &Cluster, scenarios: &[(&'static str, (Order, Columns))]) {
     let folder = tempfile::tempdir().unwrap();
     let bare = floor::start(folder.path());
-    for (rate, columns) in scenarios {
+    for (way, (order, columns)) in scenarios {
         let mut gateway = Endpoint::start(site_with(|site| keep_in(site, cluster)));
-        let line = Line { way: "own endpoint, 50 connections", pressure: Pressure::settled(), columns };
-        let floor = load_floor(bare, order(CONNECTIONS, messages(*rate, FLOOR_SECONDS), *rate));
+        let line = Line { way, pressure: Pressure::settled(), columns };
+        let floor = load_floor(bare, Order { messages: messages(order.rate, FLOOR_SECONDS), ..*order });
         let watch = Watch::start(&gateway.child);
-        let ours = gateway.load(order(CONNECTIONS, messages(*rate, SECONDS), *rate));
+        let ours = gateway.load(*order);
         line.write(section, floor, ours, &gateway.child, watch);
         section.line(format!("{}\n", gateway.end()));
     }
@@ -55,7 +67,7 @@ fn through_mosquitto(section: &mut Section, cluster: &Cluster, scenarios: &[(Opt
     let mut floor = Town::new(broker.port(), "bare/v1");
     for (rate, columns) in scenarios {
         let mut gateway = Behind::start(&broker, |site| keep_in(site, cluster));
-        let line = Line { way: "Mosquitto, 10,000 bins", pressure: Pressure::settled(), columns };
+        let line = Line { way: "Mosquitto, 10,000 bins, three values", pressure: Pressure::settled(), columns };
         let floor = whole(floor.load(town::Order { messages: messages(*rate, FLOOR_SECONDS), rate: *rate }));
         let watch = Watch::start(&gateway.child);
         let ours = gateway.load(town::Order { messages: messages(*rate, SECONDS), rate: *rate });

@@ -28,6 +28,14 @@ pub struct Order {
     pub rate: Option<u64>,
     /// After this time nothing more is sent, also when there are messages left.
     pub lasting: Option<Duration>,
+    pub values: Values,
+}
+
+/// How many values a message brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Values {
+    One,
+    Three,
 }
 
 /// When the messages of one sender are to leave.
@@ -65,6 +73,7 @@ struct Sender {
     /// How many it sends in all; less from when its time is up.
     messages: AtomicU64,
     lasting: Option<Duration>,
+    values: Values,
     schedule: Schedule,
     acknowledged: AtomicU64,
     /// When each message on the way was sent or was to be sent, in nanoseconds since the start, by its packet id.
@@ -81,6 +90,7 @@ pub fn run(address: SocketAddr, order: Order, login: impl Fn(u64) -> Login) -> O
                 name: login.client_id.clone(),
                 messages: AtomicU64::new(each),
                 lasting: order.lasting,
+                values: order.values,
                 schedule: Schedule::new(order.rate, number, order.connections),
                 acknowledged: AtomicU64::new(0),
                 moments: (0..=u16::MAX).map(|_| AtomicU64::new(0)).collect(),
@@ -125,7 +135,11 @@ impl Sender {
             while sent < may.min(due) && buffer.len() < WRITE_BYTES {
                 let meant = self.schedule.meant(sent, at);
                 self.moments[packet(sent)].store(meant.as_nanos() as u64, Ordering::Release);
-                publish(&mut buffer, &topic, packet(sent) as u16, report(sent, 0).as_bytes());
+                let payload = match self.values {
+                    Values::One => format!("{{{}}}", temperature(sent, 0)),
+                    Values::Three => report(sent, 0),
+                };
+                publish(&mut buffer, &topic, packet(sent) as u16, payload.as_bytes());
                 sent += 1;
             }
             if !buffer.is_empty() {
@@ -171,8 +185,12 @@ pub const fn packet(number: u64) -> usize {
 
 /// A bin's report, as it says the n-th time, from so many degrees; no two of one sender are alike.
 pub fn report(n: u64, degrees: u64) -> String {
+    format!("{{{},\"fill\":0.42,\"battery\":97}}", temperature(n, degrees))
+}
+
+fn temperature(n: u64, degrees: u64) -> String {
     let (whole, part) = (degrees + n / 1_000_000 % 20, n % 1_000_000);
-    format!("{{\"temperature\":{whole}.{part:06},\"fill\":0.42,\"battery\":97}}")
+    format!("\"temperature\":{whole}.{part:06}")
 }
 
 /// A PUBLISH with QoS 1.
