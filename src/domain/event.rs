@@ -136,12 +136,19 @@ pub struct Deadline {
     pub why: DeadlineReason,
 }
 
+/// Why what a rule says may turn without a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TurnedBy {
+    /// A `held(…)` has held its time.
+    Held,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DeadlineReason {
     /// A condition has held as long as the rule's `on_delay` asks.
     OnDelay { rule: RuleId, asset: AssetId },
-    /// A `held(…)` of this rule, the `node`-th stateful call in it, has held its time.
-    Held { rule: RuleId, asset: AssetId, node: u16 },
+    /// What this rule says about the asset may turn without a message, by its `node`-th call.
+    Turns { rule: RuleId, asset: AssetId, node: u16, by: TurnedBy },
     /// A device has not spoken for four of its intervals.
     Silent { device: DeviceId },
     /// Nobody has answered this offer.

@@ -23,8 +23,10 @@ pub(super) struct Condition {
     pub delay: Option<Delay>,
     /// The alarm it raised that is not settled.
     pub alarm: Option<AlarmId>,
-    /// The stateful call that turns true by waiting alone, and when.
+    /// When what the rule says may turn without a message, and by which of its calls.
     pub wake: Option<(u16, Timestamp)>,
+    /// The earliest entry among the timers for that: the same moment, or one before it.
+    pub timer: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,12 +138,14 @@ impl Engine {
             } else {
                 rule.evaluate(&inputs, &mut condition.memory)
             };
-            if condition.wake != evaluation.wake {
-                condition.wake = evaluation.wake;
-                if let Some((node, at)) = evaluation.wake {
-                    let why = DeadlineReason::Held { rule: rule.id.clone(), asset: asset_id.clone(), node };
-                    self.timers.set(Deadline { at, why });
-                }
+            condition.wake = evaluation.wake;
+            // An entry that comes too early is moved when it comes: messages that put the moment off cost nothing here.
+            if let Some((_, at)) = evaluation.wake
+                && condition.timer.is_none_or(|timer| at < timer)
+                && let Some(deadline) = condition.turns(rule, asset_id)
+            {
+                condition.timer = Some(at);
+                self.timers.set(deadline);
             }
             // Nearly always nothing holds, nothing did, and nothing follows.
             if holds(&evaluation) || condition.delay.is_some() || condition.alarm.is_some() {
@@ -221,8 +225,23 @@ impl Engine {
         self.condition(rule, asset)?.delay.as_ref().map(|delay| delay.due)
     }
 
-    pub(super) fn held_due(&self, rule: &RuleId, asset: &AssetId, node: u16) -> Option<Timestamp> {
-        self.condition(rule, asset)?.wake.filter(|(awaited, _)| *awaited == node).map(|(_, at)| at)
+    /// When what the rule says about the asset may turn without a message, and why.
+    pub(super) fn turn_due(&self, rule: &RuleId, asset: &AssetId) -> Option<Deadline> {
+        self.condition(rule, asset)?.turns(self.rules.rule(rule)?, asset)
+    }
+
+    /// An entry for such a turn has left the timers; the moment that is waited for stands in `instead`.
+    pub(super) fn replace_turn(&mut self, entry: &Deadline, instead: Option<&Deadline>) {
+        let DeadlineReason::Turns { rule, asset, .. } = &entry.why else { return };
+        let Some(condition) = self.condition_mut(rule, asset) else { return };
+        match instead {
+            Some(deadline) => {
+                condition.timer = Some(deadline.at);
+                self.timers.set(deadline.clone());
+            }
+            None if condition.timer == Some(entry.at) => condition.timer = None,
+            None => {}
+        }
     }
 
     pub(super) fn condition(&self, rule: &RuleId, asset: &AssetId) -> Option<&Condition> {
@@ -248,11 +267,14 @@ impl Engine {
     /// far away. Whoever has looked at the first one has this set the others. What was waited for since has a timer
     /// anyway.
     pub(super) fn wait_for_others(&mut self, why: &DeadlineReason) {
-        let (DeadlineReason::OnDelay { asset, .. } | DeadlineReason::Held { asset, .. }) = why else { return };
+        let (DeadlineReason::OnDelay { asset, .. } | DeadlineReason::Turns { asset, .. }) = why else { return };
         let Some(state) = self.inventory.assets.get_mut(asset).filter(|state| state.first_only) else { return };
         state.first_only = false;
         for deadline in deadlines(state, self.rules.for_kind(&state.asset.kind)) {
             self.timers.set(deadline);
+        }
+        for condition in &mut state.conditions {
+            condition.timer = condition.wake.map(|(_, at)| at);
         }
     }
 }
@@ -264,12 +286,18 @@ pub(super) fn deadlines<'a>(state: &'a AssetState, rules: &'a [Arc<Rule>]) -> im
             let why = DeadlineReason::OnDelay { rule: rule.id.clone(), asset: state.asset.id.clone() };
             Deadline { at: delay.due, why }
         });
-        let wake = condition.wake.map(|(node, at)| {
-            let why = DeadlineReason::Held { rule: rule.id.clone(), asset: state.asset.id.clone(), node };
-            Deadline { at, why }
-        });
-        delay.into_iter().chain(wake)
+        delay.into_iter().chain(condition.turns(rule, &state.asset.id))
     })
+}
+
+impl Condition {
+    /// The deadline of the moment that is waited for.
+    pub(super) fn turns(&self, rule: &Rule, asset: &AssetId) -> Option<Deadline> {
+        let (node, at) = self.wake?;
+        let by = rule.turned_by(node)?;
+        let why = DeadlineReason::Turns { rule: rule.id.clone(), asset: asset.clone(), node, by };
+        Some(Deadline { at, why })
+    }
 }
 
 fn holds(evaluation: &Evaluation) -> bool {

@@ -8,7 +8,8 @@ use crate::domain::configuration::Configuration;
 use crate::domain::ids::{AlarmId, AssetKind};
 use crate::domain::reason::{Refusal, Verdict};
 use crate::domain::task::CancelReason;
-use crate::rules::{RuleSet, Vocabulary, compile};
+use crate::rules::{Rule, RuleSet, Vocabulary, compile};
+use std::sync::Arc;
 
 impl Engine {
     pub(super) fn configure(&mut self, draft: &mut Draft, configuration: &Configuration) -> Verdict {
@@ -57,12 +58,16 @@ impl Engine {
 }
 
 pub(super) fn compiled(configuration: &Configuration) -> Option<RuleSet> {
-    let vocabulary = Vocabulary::new(configuration.sensor_types.values());
-    compile(&configuration.rule_files, &vocabulary).ok()
+    compile(&configuration.rule_files, &vocabulary(configuration)).ok()
 }
 
-/// Carries what is known of an asset from one rule set to the next: samples by property, conditions by rule id.
-/// What a rule remembers of its own stateful calls is kept only where its expressions are the same.
+/// What the rules of a configuration may talk about.
+pub(super) fn vocabulary(configuration: &Configuration) -> Vocabulary {
+    Vocabulary::new(configuration.sensor_types.values())
+}
+
+/// Carries what is known of an asset from one rule set to the next: samples by property, conditions by rule id, and what
+/// calls remember by their meaning.
 fn refit(state: &mut AssetState, old: &RuleSet, new: &RuleSet) {
     let kind: &AssetKind = &state.asset.kind;
     let (old_layout, new_layout) = (old.slots(kind), new.slots(kind));
@@ -70,20 +75,17 @@ fn refit(state: &mut AssetState, old: &RuleSet, new: &RuleSet) {
         .names()
         .map(|property| old_layout.slot(property).and_then(|slot| state.samples.get_mut(usize::from(slot))?.take()))
         .collect();
-    let old_conditions = std::mem::take(&mut state.conditions);
-    state.conditions = new
-        .for_kind(kind)
-        .iter()
-        .map(|rule| {
-            let known =
-                place_of(old, kind, &rule.id).and_then(|index| Some((index, old_conditions.get(index)?.clone())));
-            match known {
-                Some((index, condition)) if old.for_kind(kind)[index].conditions == rule.conditions => condition,
-                Some((_, condition)) => {
-                    Condition { delay: condition.delay, alarm: condition.alarm, ..Condition::default() }
-                }
-                None => Condition::default(),
-            }
-        })
-        .collect();
+    let mut old_conditions = std::mem::take(&mut state.conditions);
+    let refitted = |rule: &Arc<Rule>| {
+        let known = place_of(old, kind, &rule.id)
+            .and_then(|place| old_conditions.get_mut(place).map(|condition| (place, std::mem::take(condition))));
+        let Some((place, condition)) = known else { return Condition::default() };
+        let earlier = &old.for_kind(kind)[place];
+        Condition {
+            memory: rule.recall(&earlier.remembered(&condition.memory)),
+            wake: condition.wake.and_then(|(node, at)| Some((rule.call_like(earlier, node)?, at))),
+            ..condition
+        }
+    };
+    state.conditions = new.for_kind(kind).iter().map(refitted).collect();
 }

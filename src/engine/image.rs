@@ -20,7 +20,7 @@ use crate::domain::person::Person;
 use crate::domain::task::Task;
 use crate::domain::time::Timestamp;
 use crate::estimate::silence::Silence;
-use crate::rules::{HeldCell, RuleSet, Sample};
+use crate::rules::{Remembered, RuleSet, Sample};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Image {
@@ -55,7 +55,8 @@ pub struct AssetImage {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConditionImage {
     pub rule: RuleId,
-    pub held: Vec<HeldCell>,
+    /// What the rule's calls remember.
+    pub memory: Vec<Remembered>,
     pub delay: Option<(Timestamp, Cause)>,
     pub alarm: Option<AlarmId>,
     pub wake: Option<(u16, Timestamp)>,
@@ -146,7 +147,7 @@ fn asset_image(state: &AssetState, rules: &RuleSet) -> AssetImage {
         properties.zip(&state.samples).filter_map(|(name, sample)| Some((name.clone(), sample.clone()?))).collect();
     let conditions = rules.for_kind(kind).iter().zip(&state.conditions).map(|(rule, condition)| ConditionImage {
         rule: rule.id.clone(),
-        held: condition.memory.cells().to_vec(),
+        memory: rule.remembered(&condition.memory),
         delay: condition.delay.as_ref().map(|delay| (delay.due, delay.cause.clone())),
         alarm: condition.alarm,
         wake: condition.wake,

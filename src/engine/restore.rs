@@ -14,7 +14,7 @@ use super::tasks::TaskState;
 use crate::domain::event::{Deadline, DeadlineReason};
 use crate::domain::ids::{DeviceId, Seq};
 use crate::domain::time::Timestamp;
-use crate::rules::{Memory, RuleSet};
+use crate::rules::RuleSet;
 
 /// An engine that has everything but some of its assets and devices.
 pub struct Restoring {
@@ -160,11 +160,14 @@ impl Ground {
             let likely = rules.get(likely).filter(|rule| rule.id == known.rule).map(|_| likely);
             let place = likely.or_else(|| rules.iter().position(|rule| rule.id == known.rule));
             let Some(place) = place else { continue };
+            let rule = &rules[place];
             conditions[place] = Condition {
-                memory: Memory::from_cells(known.held),
+                memory: rule.recall(&known.memory),
                 delay: known.delay.map(|(due, cause)| Delay { due, cause }),
                 alarm: known.alarm,
-                wake: known.wake,
+                wake: known.wake.and_then(|(node, at)| Some((rule.node_in(&known.memory, node)?, at))),
+                // Whoever looks at the asset's first timer sets those of its conditions.
+                timer: None,
             };
         }
         let state = AssetState { asset: image.asset, devices: Vec::new(), samples, conditions, first_only: true };

@@ -136,6 +136,16 @@ impl Engine {
     pub fn next_deadline(&mut self) -> Option<Deadline> {
         loop {
             let first = self.timers.first()?.clone();
+            if let DeadlineReason::Turns { rule, asset, .. } = &first.why {
+                let due = self.turn_due(rule, asset);
+                if due.as_ref() == Some(&first) {
+                    return due;
+                }
+                self.timers.drop_first();
+                self.replace_turn(&first, due.as_ref());
+                self.wait_for_others(&first.why);
+                continue;
+            }
             match self.due_at(&first.why) {
                 Some(at) if at == first.at => return Some(first),
                 Some(at) => self.timers.move_first(at),
@@ -365,7 +375,7 @@ impl Engine {
     fn due_at(&self, why: &DeadlineReason) -> Option<Timestamp> {
         match why {
             DeadlineReason::OnDelay { rule, asset } => self.delay_due(rule, asset),
-            DeadlineReason::Held { rule, asset, node } => self.held_due(rule, asset, *node),
+            DeadlineReason::Turns { rule, asset, .. } => self.turn_due(rule, asset).map(|deadline| deadline.at),
             DeadlineReason::Silent { device } => self.inventory.silent_due(device, self.started_at),
             DeadlineReason::OfferExpired { task } => self.tasks.offer_due(*task),
             DeadlineReason::RetryTask { task } => self.tasks.retry_due(*task),
@@ -380,7 +390,7 @@ impl Engine {
         self.feed_timer(deadline);
         match &deadline.why {
             DeadlineReason::OnDelay { rule, asset } => self.delay_over(draft, rule, asset),
-            DeadlineReason::Held { asset, .. } => self.judge_and_settle(draft, asset),
+            DeadlineReason::Turns { asset, .. } => self.judge_and_settle(draft, asset),
             DeadlineReason::Silent { device } => {
                 self.state(draft, Fact::DeviceSilent { device: device.clone() });
                 if let Some(asset) = self.inventory.asset_of(device).cloned() {
@@ -405,7 +415,7 @@ impl Engine {
     fn feed_due(&mut self, now: Timestamp, deadline: &Deadline) {
         self.feed_timer(deadline);
         match &deadline.why {
-            DeadlineReason::Held { asset, .. } => {
+            DeadlineReason::Turns { asset, .. } => {
                 self.judge(now, asset, None);
             }
             DeadlineReason::Silent { device } => {
@@ -426,8 +436,19 @@ impl Engine {
     fn feed_timer(&mut self, deadline: &Deadline) {
         self.wait_for_others(&deadline.why);
         self.timers.remove(deadline);
-        if let DeadlineReason::Silent { device } = &deadline.why {
-            self.inventory.unwatch(device);
+        match &deadline.why {
+            DeadlineReason::Silent { device } => self.inventory.unwatch(device),
+            DeadlineReason::Turns { rule, asset, .. } => {
+                self.replace_turn(deadline, None);
+                if let Some(condition) = self.condition_mut(rule, asset) {
+                    condition.wake = None;
+                }
+            }
+            DeadlineReason::OnDelay { .. }
+            | DeadlineReason::OfferExpired { .. }
+            | DeadlineReason::RetryTask { .. }
+            | DeadlineReason::DeliveryExpires { .. }
+            | DeadlineReason::CalendarsEnd => {}
         }
     }
 

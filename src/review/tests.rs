@@ -105,18 +105,18 @@ fn the_shipped_rules_are_right() {
     5 files, no faults
 
     kind of asset                sensor types   properties    rules    state bytes per asset
-    bed                                     1            3        3                       80
-    bin                                     1            4        5                      144
+    bed                                     1            3        3                       64
+    bin                                     1            4        5                      112
 
-    rule                           applies to     priority     held    state bytes per asset
+    rule                           applies to     priority    calls    state bytes per asset
     bed-device-silent                     bed            2        0                       16
     bed-help-button                       bed            1        0                       16
-    bed-same-position                     bed            2        1                       48
+    bed-same-position                     bed            2        1                       32
     bin-battery-low                       bin            4        0                       16
-    bin-fire                              bin            1        1                       48
+    bin-fire                              bin            1        1                       32
     bin-full                              bin            3        0                       16
     bin-silent                            bin            4        0                       16
-    bin-tilted                            bin            3        1                       48
+    bin-tilted                            bin            3        1                       32
     "#);
     let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
     let written = rule("waste.toml").matches("[[rule]]").count() + rule("beds.toml").matches("[[rule]]").count();

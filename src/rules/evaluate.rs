@@ -1,12 +1,15 @@
 //! One rule, one asset, one moment: the verdict.
 //!
-//! Three-valued (Kleene): a value never observed, an attribute the asset does not have and a calculation without a
-//! finite result are unknown, and unknown is neither true nor false. Both sides of `&&` and `||` are always
-//! evaluated, because a `held` in the second must see every moment. Start with `Rule::evaluate`.
+//! Three-valued: a value never observed, an attribute the asset does not have and a calculation without a finite result
+//! are unknown. First every call is worked out, inner ones before those they stand in, so that a `held` sees every
+//! moment; then the conditions, which look no further than they must. Nothing is allocated on the way.
+//! Start with `Rule::evaluate`; what each call does is in `operations`.
 
-use super::expression::{Arithmetic, Comparison, Condition, Held, Number, Words};
-use super::memory::{HeldCell, Memory};
+use super::expression::{Arithmetic, Comparison, Condition, Number, Words};
+use super::limits::CALLS_MAX;
+use super::memory::Memory;
 use super::rule::Rule;
+use super::truth::Truth;
 use crate::domain::observation::Value;
 use crate::domain::time::Timestamp;
 use smol_str::SmolStr;
@@ -34,27 +37,40 @@ pub struct Inputs<'a> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Truth {
-    True,
-    False,
-    Unknown,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evaluation {
     pub when: Truth,
     /// `None` when the rule names no `normal_when`: it is then normal when `when` is not true.
     pub normal_when: Option<Truth>,
     /// `False` when the rule names no `unless`.
     pub unless: Truth,
-    /// The earliest moment at which a `held` turns true if no message arrives, and the number of its cell.
+    /// The earliest moment at which an answer may change if no message arrives, and the place of the call it is for.
     pub wake: Option<(u16, Timestamp)>,
 }
 
 impl Rule {
     /// The verdict at `inputs.now`; `memory` is what the same rule remembers about the same asset.
     pub fn evaluate(&self, inputs: &Inputs<'_>, memory: &mut Memory) -> Evaluation {
-        let mut moment = Moment { inputs, cells: memory.shaped(usize::from(self.cells())), wake: None };
+        match self.lowered.calls.len() {
+            0 => self.judge(inputs, memory, &mut []),
+            1..=4 => self.judge(inputs, memory, &mut [Outcome::UNKNOWN; 4]),
+            _ => self.judge(inputs, memory, &mut [Outcome::UNKNOWN; CALLS_MAX]),
+        }
+    }
+
+    fn judge(&self, inputs: &Inputs<'_>, memory: &mut Memory, outcomes: &mut [Outcome]) -> Evaluation {
+        let words = memory.shaped(self.words());
+        let mut wake = None;
+        for (place, call) in self.lowered.calls.iter().enumerate() {
+            let (inner, rest) = outcomes.split_at_mut(place);
+            let mut moment = Moment { inputs, outcomes: inner, wake };
+            let own = words.get_mut(call.memory.clone()).unwrap_or_default();
+            let outcome = moment.work_out(call, own);
+            wake = moment.wake;
+            if let Some(place) = rest.first_mut() {
+                *place = outcome;
+            }
+        }
+        let mut moment = Moment { inputs, outcomes, wake };
         let when = moment.truth(&self.lowered.when);
         let unless = self.lowered.unless.as_ref().map_or(Truth::False, |unless| moment.truth(unless));
         let normal_when = self.lowered.normal_when.as_ref().map(|normal| moment.truth(normal));
@@ -62,28 +78,42 @@ impl Rule {
     }
 }
 
-struct Moment<'a, 'm> {
-    inputs: &'a Inputs<'a>,
-    cells: &'m mut [HeldCell],
+/// What a call answers at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Outcome {
+    pub truth: Truth,
+    /// When the answer may change without a message.
+    pub turns_at: Option<Timestamp>,
+}
+
+impl Outcome {
+    pub const UNKNOWN: Self = Self { truth: Truth::Unknown, turns_at: None };
+}
+
+pub(super) struct Moment<'a, 'm> {
+    pub inputs: &'a Inputs<'a>,
+    /// What the calls before this one answer.
+    outcomes: &'m [Outcome],
     wake: Option<(u16, Timestamp)>,
 }
 
 impl<'a> Moment<'a, '_> {
-    fn truth(&mut self, condition: &'a Condition) -> Truth {
+    pub fn truth(&mut self, condition: &'a Condition) -> Truth {
         match condition {
             Condition::Constant(value) => Truth::from(*value),
             Condition::Slot(slot) => boolean(self.value(*slot)),
             Condition::Attribute(name) => boolean(self.inputs.attributes.get(name)),
-            Condition::Silent => Truth::from(self.inputs.silent),
+            Condition::Call(place) => self.answer(*place),
             Condition::Not(inner) => self.truth(inner).not(),
-            Condition::And(both) => {
-                let left = self.truth(&both.0);
-                left.and(self.truth(&both.1))
-            }
-            Condition::Or(both) => {
-                let left = self.truth(&both.0);
-                left.or(self.truth(&both.1))
-            }
+            // What decides alone is enough: until it changes, nothing else can change the answer.
+            Condition::And(both) => match self.truth(&both.0) {
+                Truth::False => Truth::False,
+                left @ (Truth::True | Truth::Unknown) => left.and(self.truth(&both.1)),
+            },
+            Condition::Or(both) => match self.truth(&both.0) {
+                Truth::True => Truth::True,
+                left @ (Truth::False | Truth::Unknown) => left.or(self.truth(&both.1)),
+            },
             Condition::Same(both) => {
                 let left = self.truth(&both.0);
                 left.same(self.truth(&both.1))
@@ -98,35 +128,22 @@ impl<'a> Moment<'a, '_> {
                 }
                 (None, _) | (_, None) => Truth::Unknown,
             },
-            Condition::Held(held) => self.held(held),
         }
     }
 
-    /// True once the condition has been true for `wait_for`: either the values themselves span that time, however late
-    /// they came in, or that time has passed here since we learned of it and nothing contradicted.
-    fn held(&mut self, held: &'a Held) -> Truth {
-        let truth = self.truth(&held.condition);
-        let newest = held.reads.iter().filter_map(|slot| self.sample(*slot)).map(|sample| sample.observed_at).max();
-        let now = self.inputs.now;
-        let Some(cell) = self.cells.get_mut(usize::from(held.cell)) else { return Truth::Unknown };
-        if truth != Truth::True {
-            *cell = HeldCell::default();
-            return truth;
+    fn answer(&mut self, place: u16) -> Truth {
+        let Some(outcome) = self.outcomes.get(usize::from(place)).copied() else { return Truth::Unknown };
+        if let Some(at) = outcome.turns_at {
+            self.note(place, at);
         }
-        let (since_received, since_observed) = match cell.since_received {
-            Some(since) => (since, cell.since_observed),
-            None => (now, newest),
-        };
-        *cell = HeldCell { since_observed, since_received: Some(since_received) };
-        let shown = newest.zip(since_observed).is_some_and(|(newest, since)| newest.since(since) >= held.wait_for);
-        let ripe_at = since_received + held.wait_for;
-        if shown || now >= ripe_at {
-            return Truth::True;
+        outcome.truth
+    }
+
+    /// The call may turn at this moment: whoever waits is woken then, or before.
+    fn note(&mut self, place: u16, at: Timestamp) {
+        if self.wake.is_none_or(|(_, earliest)| at < earliest) {
+            self.wake = Some((place, at));
         }
-        if self.wake.is_none_or(|(_, at)| ripe_at < at) {
-            self.wake = Some((held.cell, ripe_at));
-        }
-        Truth::False
     }
 
     fn number(&self, number: &Number) -> Option<f64> {
@@ -150,7 +167,7 @@ impl<'a> Moment<'a, '_> {
         }
     }
 
-    fn sample(&self, slot: u16) -> Option<&'a Sample> {
+    pub fn sample(&self, slot: u16) -> Option<&'a Sample> {
         self.inputs.samples.get(usize::from(slot))?.as_ref()
     }
 
@@ -178,45 +195,6 @@ fn as_text(value: Option<&Value>) -> Option<&str> {
     match value {
         Some(Value::Text(text)) => Some(text),
         Some(Value::Boolean(_) | Value::Number(_)) | None => None,
-    }
-}
-
-impl Truth {
-    #[must_use]
-    pub const fn not(self) -> Self {
-        match self {
-            Self::True => Self::False,
-            Self::False => Self::True,
-            Self::Unknown => Self::Unknown,
-        }
-    }
-
-    #[must_use]
-    pub const fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::False, _) | (_, Self::False) => Self::False,
-            (Self::True, Self::True) => Self::True,
-            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
-        }
-    }
-
-    #[must_use]
-    pub const fn or(self, other: Self) -> Self {
-        self.not().and(other.not()).not()
-    }
-
-    const fn same(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
-            (Self::True, Self::True) | (Self::False, Self::False) => Self::True,
-            (Self::True, Self::False) | (Self::False, Self::True) => Self::False,
-        }
-    }
-}
-
-impl From<bool> for Truth {
-    fn from(value: bool) -> Self {
-        if value { Self::True } else { Self::False }
     }
 }
 

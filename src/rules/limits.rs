@@ -19,6 +19,8 @@ pub const EXPRESSION_DEPTH_MAX: usize = 24;
 pub const EXPRESSION_NODES_MAX: usize = 120;
 /// Calls with a memory, such as `held`, in all conditions of one rule: each costs memory for every asset.
 pub const STATEFUL_NODES_MAX: usize = 8;
+/// Different calls in all conditions of one rule, with a memory or without.
+pub const CALLS_MAX: usize = 12;
 /// Bytes in one text of the rationalisation record, in one language.
 pub const RATIONALE_BYTES_MAX: usize = 600;
 /// Bytes in a name: of a rule, an owner, a kind of task, a skill.

@@ -4,22 +4,26 @@
 //! that reads values by slot number: unknown names and wrong types are faults of the file, never of a running gateway.
 //! Pure: no clock, no file, no allocation while evaluating. What an alarm does with a verdict is the engine's matter.
 //!
-//! Start with `compile` in `set`, then `Rule::evaluate` in `evaluate`; `expression` is the language.
+//! Start with `compile` in `set`, then `Rule::evaluate` in `evaluate`; `expression` is the language, which
+//! `config/rules/README.md` tells to those who write rules.
 
 mod evaluate;
 mod expression;
 pub mod limits;
 mod memory;
+mod operations;
 mod reader;
 mod rule;
 mod set;
+mod truth;
 mod vocabulary;
 
 #[cfg(test)]
 mod tests;
 
-pub use evaluate::{Evaluation, Inputs, Sample, Truth};
-pub use memory::{HeldCell, Memory};
+pub use evaluate::{Evaluation, Inputs, Sample};
+pub use memory::{CallName, Memory, Remembered};
 pub use rule::{Conditions, Rationalisation, Rule, TaskTemplate, Text};
 pub use set::{RuleSet, compile};
+pub use truth::Truth;
 pub use vocabulary::{SlotLayout, Vocabulary};

@@ -1,6 +1,6 @@
 //! From the TOML table `[[rule]]` to a `Rule`: every key checked, every fault reported, reading goes on.
 
-use super::expression::{Lowering, check_syntax, lower};
+use super::expression::{Lowering, Operation, Reads, check_syntax, lower};
 use super::limits::{NAME_BYTES_MAX, ON_DELAY, RATIONALE_BYTES_MAX, RESPOND_WITHIN};
 use super::rule::{Conditions, Lowered, Rationalisation, Rule, TaskTemplate, Text};
 use super::vocabulary::Vocabulary;
@@ -62,18 +62,16 @@ fn conditions(found: &Found<'_>, kind: Option<&AssetKind>, vocabulary: &Vocabula
         [&found.when, &found.unless, &found.normal_when].into_iter().flatten().for_each(check_syntax);
         return None;
     };
-    let mut lowering = Lowering { kind, properties, cells: 0 };
+    let mut lowering = Lowering::new(kind, properties);
     let mut lowered = |text: &Option<Written<'_>>| text.as_ref().and_then(|text| lower(&mut lowering, text));
     let (when, unless, normal_when) = (lowered(&found.when), lowered(&found.unless), lowered(&found.normal_when));
-    let mut reads = Vec::new();
-    let mut reads_silence = false;
+    let calls = lowering.calls.into_boxed_slice();
+    let mut reads = Reads::default();
     for condition in [&when, &unless, &normal_when].into_iter().flatten() {
-        reads_silence |= condition.reads(&mut reads);
+        condition.reads(&calls, &mut reads);
     }
-    reads.sort_unstable();
-    reads.dedup();
-    let reads = reads.into_boxed_slice();
-    Some(Lowered { when: when?, unless, normal_when, cells: lowering.cells, reads, reads_silence })
+    let reads_silence = calls.iter().any(|call| call.operation == Operation::Silent);
+    Some(Lowered { when: when?, unless, normal_when, calls, reads: reads.into_slots(), reads_silence })
 }
 
 fn kind(field: &Field<'_>, vocabulary: &Vocabulary) -> Option<AssetKind> {

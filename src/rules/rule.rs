@@ -1,8 +1,9 @@
 //! One rule: when an alarm is raised, why that matters, and what a person does about it.
 
-use super::expression::Condition;
-use super::memory::{HeldCell, Memory};
+use super::expression::{Call, Condition};
+use super::memory::Memory;
 use crate::domain::alarm::Priority;
+use crate::domain::event::TurnedBy;
 use crate::domain::ids::{AssetKind, RuleId, Skill};
 use crate::domain::time::Span;
 use smol_str::SmolStr;
@@ -71,8 +72,8 @@ pub(super) struct Lowered {
     pub when: Condition,
     pub unless: Option<Condition>,
     pub normal_when: Option<Condition>,
-    /// How many cells of memory the three need together.
-    pub cells: u16,
+    /// The calls that the three ask, each once, inner ones first.
+    pub calls: Box<[Call]>,
     /// Every slot that any of them reads, ascending.
     pub reads: Box<[u16]>,
     pub reads_silence: bool,
@@ -91,22 +92,26 @@ impl Rule {
         self.lowered.reads_silence
     }
 
-    /// How many stateful calls the rule makes.
+    /// How many calls with a memory the rule makes.
     #[must_use]
-    pub const fn cells(&self) -> u16 {
-        self.lowered.cells
+    pub fn stateful_calls(&self) -> usize {
+        self.lowered.calls.iter().filter(|call| !call.memory.is_empty()).count()
     }
 
-    /// Whether what `earlier` remembers about an asset still says the same for this rule, as after a change of its
-    /// texts or its priority.
+    /// Why the `node`-th call may turn without a message.
     #[must_use]
-    pub fn keeps_memory_of(&self, earlier: &Self) -> bool {
-        self.applies_to == earlier.applies_to && self.conditions == earlier.conditions
+    pub fn turned_by(&self, node: u16) -> Option<TurnedBy> {
+        self.lowered.calls.get(usize::from(node))?.turned_by
     }
 
     /// Bytes of memory for each asset the rule applies to.
     #[must_use]
     pub fn state_bytes(&self) -> usize {
-        size_of::<Memory>() + usize::from(self.lowered.cells) * size_of::<HeldCell>()
+        size_of::<Memory>() + self.words() * size_of::<u64>()
+    }
+
+    /// Words of memory for each asset.
+    pub(super) fn words(&self) -> usize {
+        self.lowered.calls.last().map_or(0, |call| call.memory.end)
     }
 }

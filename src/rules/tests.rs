@@ -147,15 +147,59 @@ fn a_whole_rule_is_read() {
     assert_eq!(rule.on_delay, Span::from_mins(10));
     assert_eq!(rule.task.as_ref().map(|task| task.kind.as_str()), Some("empty-bin"));
     assert_eq!(rule.rationale.response.da, "Tøm den");
-    assert_eq!((rule.reads(), rule.reads_silence(), rule.cells()), (&[0_u16][..], true, 0));
+    assert_eq!((rule.reads(), rule.reads_silence(), rule.stateful_calls()), (&[0_u16][..], true, 0));
     assert_eq!(rule.conditions.when, "fill >= 0.8");
 }
 
 #[test]
-fn memory_is_kept_while_the_conditions_stand() {
-    let held = compiled("when = 'held(tilt, \"10m\")'");
-    assert!(compiled("when = 'held(tilt, \"10m\")'\non_delay = '1m'").keeps_memory_of(&held));
-    assert!(!compiled("when = 'held(!tilt, \"10m\")'").keeps_memory_of(&held));
+fn a_call_keeps_its_memory_while_it_means_the_same() {
+    let earlier = compiled("when = 'held(tilt, \"10m\") || held(fill > 0.9, \"5m\")'");
+    let rule = compiled(
+        "when = 'held( (fill) > 0.90, \"300s\") && lid == \"open\"'\nunless = 'held(!tilt, \"10m\")'\non_delay = '1m'",
+    );
+    assert_eq!(rule.calls_kept_from(&earlier), ["held( (fill) > 0.90, \"300s\")"]);
+    assert_eq!(rule.calls_begun_after(&earlier), ["held(!tilt, \"10m\")"]);
+    let mut memory = Memory::default();
+    let bin = Bin::fill(0.95, 0).with("tilt", Value::Boolean(true), 0).with("lid", Value::Text("open".into()), 0);
+    assert_eq!(bin.evaluate(&earlier, &mut memory, 0).wake, Some((1, at(300))));
+    let mut kept = rule.recall(&earlier.remembered(&memory));
+    assert_eq!(rule.call_like(&earlier, 1), Some(0));
+    assert_eq!(bin.evaluate(&rule, &mut kept, 300).when, Truth::True);
+}
+
+#[test]
+fn the_same_call_twice_is_one() {
+    let rule = compiled("when = 'held(tilt, \"1h\") || lid == \"open\"'\nnormal_when = '!held(tilt, \"60m\")'");
+    assert_eq!((rule.stateful_calls(), rule.state_bytes()), (1, 16 + 2 * 8));
+}
+
+/// What a unit or a type of a property says is part of what a call means.
+#[test]
+fn a_call_about_a_property_in_another_unit_means_something_else() {
+    let rule = |unit: &'static str| {
+        let vocabulary =
+            Vocabulary::new([sensor_type("level", "bin", &[("depth", PropertyKind::Number, unit, None)])].iter());
+        let files = files(&[("r", &rule_text("when = 'held(depth > 1, \"1m\")'"))]);
+        Rule::clone(compile(&files, &vocabulary).unwrap().rule(&RuleId::new("r")).unwrap())
+    };
+    assert_eq!(rule("cm").calls_kept_from(&rule("mm")), Vec::<&str>::new());
+    assert_eq!(rule("mm").calls_kept_from(&rule("mm")).len(), 1);
+}
+
+#[test]
+fn memories_of_before_calls_had_keys_are_found_by_their_place() {
+    let rule = compiled("when = 'held(held(tilt, \"1m\"), \"5m\") || held(fill > 0.5, \"2m\")'");
+    let old = [
+        Remembered::held(0, None, None),
+        Remembered::held(1, Some(at(0)), Some(at(10))),
+        Remembered::held(2, Some(at(0)), Some(at(20))),
+    ];
+    let mut memory = rule.recall(&old);
+    assert_eq!(rule.node_in(&old, 2), Some(2));
+    let bin = Bin::fill(0.95, 30).with("tilt", Value::Boolean(true), 30);
+    assert_eq!(bin.evaluate(&rule, &mut memory, 30).wake, Some((0, at(70))));
+    assert_eq!(bin.evaluate(&rule, &mut memory, 70).wake, Some((2, at(140))));
+    assert_eq!(rule.recall(&rule.remembered(&memory)), memory);
 }
 
 #[test]
@@ -294,7 +338,9 @@ fn limits_are_answered_with_a_fault() {
     let deep = format!("{}tilt{}", "(".repeat(30), ")".repeat(30));
     let chain = format!("tilt{}", " && tilt".repeat(70));
     let sum = format!("fill{} > 1", " + fill".repeat(30));
-    let stateful = ["held(tilt, \"1m\")"; limits::STATEFUL_NODES_MAX + 1].join(" || ");
+    let stateful: Vec<String> =
+        (0..=limits::STATEFUL_NODES_MAX).map(|n| format!("held(tilt, \"{}m\")", n + 1)).collect();
+    let stateful = stateful.join(" || ");
     for (case, expected) in [
         (long, "bytes long"),
         (deep, "nested too deeply"),
@@ -407,7 +453,7 @@ fn held_matures_by_waiting_without_contradiction() {
     let ripe = full.evaluate(&rule, &mut memory, 730);
     assert_eq!((ripe.when, ripe.wake), (Truth::True, None));
     assert_eq!(Bin::fill(0.1, 740).evaluate(&rule, &mut memory, 740).when, Truth::False);
-    assert_eq!(memory.cells(), [HeldCell::default()]);
+    assert_eq!(rule.remembered(&memory), []);
     assert_eq!(full.evaluate(&rule, &mut memory, 800).wake, Some((0, at(1400))));
 }
 
@@ -427,17 +473,17 @@ fn held_forgets_what_becomes_unknown_and_sees_every_moment() {
     let mut memory = Memory::default();
     // The left side alone decides, yet the right side counts.
     assert_eq!(tilted.evaluate(&rule, &mut memory, 0).when, Truth::True);
-    assert_eq!(memory.cells()[0].since_received, Some(at(0)));
+    assert_eq!(rule.remembered(&memory).len(), 1);
     Bin::fill(0.9, 30).evaluate(&rule, &mut memory, 30);
-    assert_eq!(memory.cells(), [HeldCell::default()]);
+    assert_eq!(rule.remembered(&memory), []);
 }
 
 #[test]
 fn a_held_silence_needs_no_value() {
     let rule = compiled("when = 'held(silent(), \"1h\")'");
     let (bin, mut memory) = (Bin { silent: true, ..Bin::default() }, Memory::default());
-    assert_eq!(bin.evaluate(&rule, &mut memory, 0).wake, Some((0, at(3600))));
-    assert_eq!(memory.cells(), [HeldCell { since_observed: None, since_received: Some(at(0)) }]);
+    assert_eq!(bin.evaluate(&rule, &mut memory, 0).wake, Some((1, at(3600))));
+    assert_eq!(memory, rule.recall(&[Remembered::held(0, None, Some(at(0)))]));
     assert_eq!(bin.evaluate(&rule, &mut memory, 3600).when, Truth::True);
 }
 
@@ -447,11 +493,11 @@ fn the_earliest_held_wakes_and_memory_survives_a_restart() {
     let bin = Bin::fill(0.95, 0).with("tilt", Value::Boolean(true), 0);
     let mut memory = Memory::default();
     assert_eq!(bin.evaluate(&rule, &mut memory, 0).wake, Some((2, at(60))));
-    let mut restored = Memory::from_cells(memory.cells().to_vec());
+    let mut restored = rule.recall(&rule.remembered(&memory));
     let evaluation = bin.evaluate(&rule, &mut restored, 60);
     assert_eq!((evaluation.when, evaluation.unless), (Truth::False, Truth::True));
     assert_eq!(evaluation.wake, Some((1, at(120))));
-    assert_eq!(rule.state_bytes(), 16 + 3 * 32);
+    assert_eq!(rule.state_bytes(), 16 + 3 * 16);
 }
 
 /// Words that conditions are made of, and some that only look like it.

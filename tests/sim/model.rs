@@ -359,7 +359,7 @@ impl Model {
                 passed(self.assets.get_mut(asset.as_str()).and_then(|asset| asset.tilted_due.take()));
                 self.raise(asset.as_str(), "tilted", at);
             }
-            DeadlineReason::Held { asset, .. } => {
+            DeadlineReason::Turns { asset, .. } => {
                 passed(self.assets.get(asset.as_str()).and_then(|asset| asset.wake));
                 self.judge(asset.as_str(), at, None);
             }

@@ -8,6 +8,8 @@ mod script;
 mod story;
 
 use super::{Engine, Limits};
+use crate::domain::event::Event;
+use crate::domain::reason::Verdict;
 use script::Script;
 use story::tell;
 
@@ -38,6 +40,11 @@ fn run(text: &str, restart_every: usize) -> String {
     while let Some((now, event)) = script.next(&mut engine) {
         let event = engine.admit(now, event).into_event();
         let decision = engine.step(now, &event);
+        if let Event::Configured(configuration) = &event
+            && !configuration.rule_files["rules.toml"].contains("nobody knows")
+        {
+            assert_eq!(decision.verdict, Verdict::Accepted, "{:?}", configuration.rule_files);
+        }
         shadow.apply(now, &event, &decision);
         assert_eq!(engine.image(), shadow.image(), "applying the record of {event:?} gave another state");
         assert_eq!(engine.broken_invariants(), Vec::<String>::new(), "after {event:?}");

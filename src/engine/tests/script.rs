@@ -1,6 +1,9 @@
 //! The language of scenarios, one happening a line:
 //!
 //! ```text
+//! rule hot for room: when = 'temperature > 30'; momentary = true   before everything: one rule more
+//! at 10:00 rule hot for room: when = 'temperature > 25'   … or later: the same rule, changed
+//! at 10:00 room-1 temperature=31 door=open   several values in one message
 //! at 10:00 bin-1 fill=0.9            its sensor reports (observed now, arriving now)
 //! at 10:00 bin-1 fill=0.9 observed 08:00   … measured earlier
 //! at 10:00 bin-1 fill=0.9 id=17      … with the network's own id
@@ -41,6 +44,7 @@ use std::collections::{BTreeMap, VecDeque};
 const RULES: &str = include_str!("rules.toml");
 
 pub(super) struct Script {
+    configuration: Configuration,
     lines: VecDeque<String>,
     waiting: VecDeque<(Timestamp, Event)>,
     now: Timestamp,
@@ -52,9 +56,17 @@ pub(super) struct Script {
 impl Script {
     pub fn new(text: &str) -> Self {
         let now = at("00:00");
-        let waiting = [Event::Configured(Box::new(configuration())), Event::Registered(registry()), Event::Started];
+        let mut configuration = configuration();
+        let told = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let (setting, lines): (Vec<_>, Vec<_>) = told.partition(|line| line.starts_with("rule "));
+        for line in setting {
+            put_rule(&mut configuration, line);
+        }
+        let configured = Event::Configured(Box::new(configuration.clone()));
+        let waiting = [configured, Event::Registered(registry()), Event::Started];
         Self {
-            lines: text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect(),
+            configuration,
+            lines: lines.into_iter().map(str::to_owned).collect(),
             waiting: waiting.into_iter().map(|event| (now, event)).collect(),
             now,
             seq: Seq(0),
@@ -101,6 +113,11 @@ impl Script {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words.as_slice() {
             ["until", time] => self.now = at(time),
+            ["at", time, "rule", ..] => {
+                put_rule(&mut self.configuration, &line[line.find("rule").expect("just seen")..]);
+                self.configuration.version.0[0] += 1;
+                self.waiting.push_back((at(time), Event::Configured(Box::new(self.configuration.clone()))));
+            }
             ["at", time, who, what @ ..] => {
                 let now = at(time);
                 let events = self.events(now, who, what);
@@ -141,12 +158,7 @@ impl Script {
 }
 
 fn observed(now: Timestamp, asset: &str, first: &str, rest: &[&str]) -> Event {
-    let (property, value) = first.split_once('=').expect("property=value");
-    let value = match value {
-        "true" => Value::Boolean(true),
-        "false" => Value::Boolean(false),
-        number => Value::Number(Finite::new(number.parse().expect("a number")).expect("finite")),
-    };
+    let mut values = vec![first.split_once('=').expect("property=value")];
     let mut observed_at = now;
     let mut identity = Identity::Redelivery;
     let mut ingress = Ingress {
@@ -169,7 +181,8 @@ fn observed(now: Timestamp, asset: &str, first: &str, rest: &[&str]) -> Event {
             }
             None if *word == "dup" => ingress.duplicate_flag = true,
             None if *word == "exercise" => exercise = true,
-            Some(_) | None => panic!("not understood: {word:?}"),
+            Some(value) => values.push(value),
+            None => panic!("not understood: {word:?}"),
         }
     }
     Event::Observed(Observed {
@@ -178,16 +191,21 @@ fn observed(now: Timestamp, asset: &str, first: &str, rest: &[&str]) -> Event {
         ingress,
         received_at: now,
         clock_ahead: None,
-        observations: vec![Observation {
-            property: PropertyName::new(property),
-            value,
-            unit: "".into(),
-            quality: Quality::Accepted,
-            observed_at,
-        }],
+        observations: values.into_iter().map(|value| observation(value, observed_at)).collect(),
         redacted: Vec::new(),
         exercise,
     })
+}
+
+fn observation((property, value): (&str, &str), observed_at: Timestamp) -> Observation {
+    let value = match (value, value.parse().ok().and_then(Finite::new)) {
+        ("true", _) => Value::Boolean(true),
+        ("false", _) => Value::Boolean(false),
+        (_, Some(number)) => Value::Number(number),
+        (text, None) => Value::Text(text.into()),
+    };
+    let (property, unit, quality) = (PropertyName::new(property), "".into(), Quality::Accepted);
+    Observation { property, value, unit, quality, observed_at }
 }
 
 /// What the payload would hold: the value, and the message's name or time if it has one.
@@ -258,7 +276,10 @@ pub(super) fn event_text(event: &Event) -> String {
         Event::Configured(_) => "configured".to_owned(),
         Event::Due(deadline) => match &deadline.why {
             DeadlineReason::OnDelay { rule, asset } => format!("due: on_delay of {rule} for {asset}"),
-            DeadlineReason::Held { rule, asset, .. } => format!("due: held in {rule} for {asset}"),
+            DeadlineReason::Turns { rule, asset, by, .. } => {
+                let by = format!("{by:?}").to_lowercase();
+                format!("due: {by} in {rule} for {asset}")
+            }
             DeadlineReason::Silent { device } => format!("due: silence of {device}"),
             DeadlineReason::OfferExpired { task } => format!("due: offer of task {task}"),
             DeadlineReason::RetryTask { task } => format!("due: retry of task {task}"),
@@ -303,6 +324,17 @@ pub(super) fn configuration() -> Configuration {
                 ("press", PropertyKind::Number, Some(Purpose::Call)),
             ],
         ),
+        sensor(
+            "room-sensor",
+            "room",
+            Span::from_hours(1_000),
+            &[
+                ("temperature", PropertyKind::Number, None),
+                ("press", PropertyKind::Number, None),
+                ("moved", PropertyKind::Boolean, None),
+                ("door", PropertyKind::Text, None),
+            ],
+        ),
     ];
     Configuration {
         version: ConfigurationVersion([1; 16]),
@@ -311,6 +343,18 @@ pub(super) fn configuration() -> Configuration {
         dispatch: DispatchPolicy::default(),
         calendars: Calendars::default(),
     }
+}
+
+/// `rule NAME for KIND: lines of its table; between semicolons`
+fn put_rule(configuration: &mut Configuration, line: &str) {
+    let (head, table) = line.split_once(": ").expect("a rule");
+    let [_, name, "for", kind] = head.split_whitespace().collect::<Vec<_>>()[..] else { panic!("no rule: {head:?}") };
+    let text = format!(
+        "[[rule]]\nid = '{name}'\napplies_to = '{kind}'\npriority = 3\nowner = 'o'\nrespond_within = '1d'\n\
+         cause = {{ en = 'c', da = 'c' }}\nconsequence = {{ en = 'c', da = 'c' }}\nresponse = {{ en = 'r', da = 'r' }}\n{}\n",
+        table.replace("; ", "\n"),
+    );
+    configuration.rule_files.insert(format!("{name}.toml").into(), text);
 }
 
 fn changed(which: &str) -> Configuration {
@@ -370,10 +414,12 @@ fn registry() -> Vec<RegistryChange> {
         asset("bin-2", "bin", None),
         asset("bed-1", "bed", Some("person-1")),
         asset("bed-2", "bed", Some("person-2")),
+        asset("room-1", "room", None),
         device("bin-1", "bin-level"),
         device("bin-2", "bin-level"),
         device("bed-1", "bed-mat"),
         device("bed-2", "bed-mat"),
+        device("room-1", "room-sensor"),
         crew("crew-a", "waste"),
         crew("crew-b", "waste"),
         crew("crew-care", "care"),

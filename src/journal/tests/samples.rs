@@ -11,7 +11,7 @@ use crate::domain::crew::Crew;
 use crate::domain::decision::{Decision, Delivery, DeliveryEnd, Effect, Fact, Notice, Seen, TaskMessage};
 use crate::domain::event::{
     Answer, Command, CommandKind, Deadline, DeadlineReason, DeliveryOutcome, Event, Quarantined, Receipt,
-    RegistryChange, Reply,
+    RegistryChange, Reply, TurnedBy,
 };
 use crate::domain::ids::{AlarmId, ConfigurationVersion, ContentHash, DeliveryId, PersonId, PropertyName, Seq, TaskId};
 use crate::domain::observation::{Finite, Identity, Observation, Observed, Quality, Value};
@@ -161,7 +161,7 @@ fn events() -> Vec<(String, Event)> {
     }
     let deadlines = [
         ("on-delay", DeadlineReason::OnDelay { rule: "full".into(), asset: "bin-7".into() }),
-        ("held", DeadlineReason::Held { rule: "full".into(), asset: "bin-7".into(), node: 1 }),
+        ("held", DeadlineReason::Turns { rule: "full".into(), asset: "bin-7".into(), node: 1, by: TurnedBy::Held }),
         ("silent", DeadlineReason::Silent { device: "bin-7-sensor".into() }),
         ("offer-expired", DeadlineReason::OfferExpired { task: TaskId(9) }),
         ("retry-task", DeadlineReason::RetryTask { task: TaskId(9) }),

@@ -332,7 +332,7 @@ impl<'a> From<&'a event::Deadline> for Deadline<'a> {
             event::DeadlineReason::OnDelay { rule, asset } => {
                 DeadlineReason::OnDelay { rule: rule.as_str(), asset: asset.as_str() }
             }
-            event::DeadlineReason::Held { rule, asset, node } => {
+            event::DeadlineReason::Turns { rule, asset, node, by: event::TurnedBy::Held } => {
                 DeadlineReason::Held { rule: rule.as_str(), asset: asset.as_str(), node: *node }
             }
             event::DeadlineReason::Silent { device } => DeadlineReason::Silent(device.as_str()),
@@ -352,7 +352,8 @@ impl From<Deadline<'_>> for event::Deadline {
                 event::DeadlineReason::OnDelay { rule: rule.into(), asset: asset.into() }
             }
             DeadlineReason::Held { rule, asset, node } => {
-                event::DeadlineReason::Held { rule: rule.into(), asset: asset.into(), node }
+                let by = event::TurnedBy::Held;
+                event::DeadlineReason::Turns { rule: rule.into(), asset: asset.into(), node, by }
             }
             DeadlineReason::Silent(device) => event::DeadlineReason::Silent { device: device.into() },
             DeadlineReason::OfferExpired(task) => event::DeadlineReason::OfferExpired { task: TaskId(task) },

@@ -12,7 +12,7 @@ use crate::domain::time::{Span, Timestamp};
 use crate::domain::{alarm, task};
 use crate::engine;
 use crate::estimate::silence::Silence;
-use crate::rules::{HeldCell, Sample};
+use crate::rules::{CallName, Remembered, Sample};
 use minicbor::{Decode, Decoder, Encode, decode};
 
 #[derive(Encode, Decode)]
@@ -123,7 +123,7 @@ struct SampleState<'a> {
 struct ConditionState<'a> {
     #[b(0)]
     rule: &'a str,
-    /// Since when observed, since when received.
+    /// What each `held` remembers, in snapshots of before calls had keys: since when observed, since when received.
     #[n(1)]
     held: Vec<(Option<i64>, Option<i64>)>,
     #[b(2)]
@@ -132,6 +132,9 @@ struct ConditionState<'a> {
     alarm: Option<u64>,
     #[n(4)]
     wake: Option<(u16, i64)>,
+    /// What each call remembers: its key, its words.
+    #[n(5)]
+    memory: Option<Vec<(u64, Vec<u64>)>>,
 }
 
 #[derive(Encode, Decode)]
@@ -293,11 +296,15 @@ impl<'a> SampleState<'a> {
 
 impl<'a> ConditionState<'a> {
     fn new(image: &'a engine::ConditionImage, whole: bool) -> Self {
-        let micros = |at: Option<Timestamp>| at.map(Timestamp::as_micros);
-        let held = image.held.iter().map(|cell| (micros(cell.since_observed), micros(cell.since_received)));
+        let key = |call: CallName| match call {
+            CallName::Key(key) => key,
+            CallName::Place(place) => place.into(),
+        };
+        let memory = image.memory.iter().map(|known| (key(known.call), known.words.clone())).collect();
         Self {
             rule: image.rule.as_str(),
-            held: if whole { held.collect() } else { Vec::new() },
+            held: Vec::new(),
+            memory: Some(memory).filter(|_| whole),
             delay: image.delay.as_ref().map(|(due, cause)| DelayState { due: due.as_micros(), cause: cause.into() }),
             alarm: image.alarm.map(|alarm| alarm.0),
             wake: image.wake.filter(|_| whole).map(|(node, at)| (node, at.as_micros())),
@@ -387,10 +394,12 @@ impl From<AssetState<'_>> for engine::AssetImage {
 impl From<ConditionState<'_>> for engine::ConditionImage {
     fn from(wire: ConditionState<'_>) -> Self {
         let at = |micros: Option<i64>| micros.map(Timestamp::from_micros);
-        let cell = |(observed, received)| HeldCell { since_observed: at(observed), since_received: at(received) };
+        let by_place = |(place, (observed, received))| Remembered::held(place, at(observed), at(received));
+        let by_key = |(key, words)| Remembered { call: CallName::Key(key), words };
+        let held = (0..).zip(wire.held).map(by_place);
         Self {
             rule: wire.rule.into(),
-            held: wire.held.into_iter().map(cell).collect(),
+            memory: held.chain(wire.memory.into_iter().flatten().map(by_key)).collect(),
             delay: wire.delay.map(|delay| (Timestamp::from_micros(delay.due), delay.cause.into())),
             alarm: wire.alarm.map(AlarmId),
             wake: wire.wake.map(|(node, at)| (node, Timestamp::from_micros(at))),
@@ -510,5 +519,32 @@ impl From<Passage> for engine::PassageImage {
         let Passage { seq, connection, packet, content, unacknowledged_since, last } = wire;
         let unacknowledged_since = unacknowledged_since.map(Timestamp::from_micros);
         Self { seq: Seq(seq), last: Seq(last), connection, packet, content: ContentHash(content), unacknowledged_since }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HELD: ConditionState<'_> =
+        ConditionState { rule: "full", held: Vec::new(), delay: None, alarm: None, wake: Some((0, 7)), memory: None };
+
+    #[test]
+    fn what_calls_remember_comes_back() {
+        let words = vec![0, u64::MAX, 1 << 63];
+        let memory = vec![Remembered { call: CallName::Key(0xcbf2_9ce4_8422_2325), words }];
+        let wake = Some((2, Timestamp::from_micros(-7)));
+        let image = engine::ConditionImage { rule: "full".into(), memory, delay: None, alarm: None, wake };
+        let bytes = minicbor::to_vec(ConditionState::new(&image, true)).unwrap();
+        assert_eq!(engine::ConditionImage::from(minicbor::decode::<ConditionState<'_>>(&bytes).unwrap()), image);
+    }
+
+    #[test]
+    fn a_condition_of_before_calls_had_keys_is_read() {
+        let bytes = minicbor::to_vec(ConditionState { held: vec![(None, Some(3))], ..HELD }).unwrap();
+        assert_eq!(bytes[0], 0x85, "five fields, and no sixth");
+        let image = engine::ConditionImage::from(minicbor::decode::<ConditionState<'_>>(&bytes).unwrap());
+        assert_eq!(image.memory, [Remembered::held(0, None, Some(Timestamp::from_micros(3)))]);
+        assert_eq!(image.wake, Some((0, Timestamp::from_micros(7))));
     }
 }

@@ -69,8 +69,8 @@ pub struct RuleSummary {
     pub priority: u8,
     /// The kind of task it asks for.
     pub task: Option<SmolStr>,
-    /// Calls with a memory, such as `held`.
-    pub stateful_calls: u16,
+    /// Calls that remember something, such as `held`.
+    pub stateful_calls: usize,
     /// Bytes that the rule remembers about one asset.
     pub state_bytes_per_asset: usize,
 }
@@ -160,7 +160,7 @@ fn summarise(texts: &Texts, sensor_types: &[SensorType], rules: &RuleSet, calend
         applies_to: rule.applies_to.clone(),
         priority: rule.priority.number(),
         task: rule.task.as_ref().map(|task| task.kind.clone()),
-        stateful_calls: rule.cells(),
+        stateful_calls: rule.stateful_calls(),
         state_bytes_per_asset: rule.state_bytes(),
     };
     let calendars = CalendarSummary {

@@ -65,7 +65,7 @@ fn tables(summary: &Summary) -> String {
         line(&mut text, [&kind.kind, &kind.sensor_types, &kind.properties, &kind.rules, &kind.state_bytes_per_asset]);
     }
     text.push('\n');
-    line(&mut text, [&"rule", &"applies to", &"priority", &"held", &"state bytes per asset"]);
+    line(&mut text, [&"rule", &"applies to", &"priority", &"calls", &"state bytes per asset"]);
     for rule in &summary.rules {
         line(
             &mut text,

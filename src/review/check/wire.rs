@@ -59,7 +59,7 @@ struct WireRule<'a> {
     applies_to: &'a str,
     priority: u8,
     task: Option<&'a str>,
-    stateful_calls: u16,
+    stateful_calls: usize,
     state_bytes_per_asset: usize,
 }
 

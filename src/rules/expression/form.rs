@@ -1,6 +1,9 @@
 //! A condition after lowering: typed, names replaced by slots, bounded in size.
+//!
+//! Conditions are trees; the calls in them stand beside, in a list of their own, and are worked out once each, inner
+//! ones first. What a call remembers lies in the rule's memory at `Call::memory`.
 
-use crate::domain::time::Span;
+use super::call::Call;
 use smol_str::SmolStr;
 
 /// A part that is true, false, or unknown.
@@ -9,24 +12,14 @@ pub(in crate::rules) enum Condition {
     Constant(bool),
     Slot(u16),
     Attribute(SmolStr),
-    Silent,
+    /// The answer of the call at this place.
+    Call(u16),
     Not(Box<Condition>),
     And(Box<(Condition, Condition)>),
     Or(Box<(Condition, Condition)>),
     Same(Box<(Condition, Condition)>),
     SameWords(Words, Words),
     Compare(Comparison, Number, Number),
-    Held(Box<Held>),
-}
-
-/// `held(condition, "10m")`.
-#[derive(Clone, Debug, PartialEq)]
-pub(in crate::rules) struct Held {
-    pub cell: u16,
-    pub condition: Condition,
-    pub wait_for: Span,
-    /// The slots whose `observed_at` count as evidence.
-    pub reads: Box<[u16]>,
 }
 
 /// A part that is a number, or unknown.
@@ -65,78 +58,85 @@ pub(in crate::rules) enum Arithmetic {
     Divide,
 }
 
+/// What a part reads from outside its text.
+#[derive(Debug, Default)]
+pub(in crate::rules) struct Reads {
+    pub slots: Vec<u16>,
+    pub attributes: bool,
+    /// Whether it asks a call whose answer may change.
+    pub calls: bool,
+}
+
+impl Reads {
+    /// The slots ascending, each once.
+    pub(in crate::rules) fn into_slots(mut self) -> Box<[u16]> {
+        self.slots.sort_unstable();
+        self.slots.dedup();
+        self.slots.into_boxed_slice()
+    }
+}
+
 impl Condition {
-    /// Adds every slot that is read to `slots`; gives whether `silent()` is read.
-    pub(in crate::rules) fn reads(&self, slots: &mut Vec<u16>) -> bool {
+    /// Adds everything that is read, also by the calls that are asked, which stand in `calls`.
+    pub(in crate::rules) fn reads(&self, calls: &[Call], reads: &mut Reads) {
         match self {
-            Self::Constant(_) | Self::Attribute(_) => false,
-            Self::Silent => true,
-            Self::Slot(slot) => {
-                slots.push(*slot);
-                false
-            }
-            Self::Not(inner) => inner.reads(slots),
+            Self::Constant(_) => {}
+            Self::Attribute(_) => reads.attributes = true,
+            Self::Slot(slot) => reads.slots.push(*slot),
+            Self::Call(place) => read_call(*place, calls, reads),
+            Self::Not(inner) => inner.reads(calls, reads),
             Self::And(both) | Self::Or(both) | Self::Same(both) => {
-                let left = both.0.reads(slots);
-                both.1.reads(slots) || left
+                both.0.reads(calls, reads);
+                both.1.reads(calls, reads);
             }
             Self::SameWords(left, right) => {
-                slots.extend([left, right].into_iter().filter_map(Words::slot));
-                false
+                left.reads(reads);
+                right.reads(reads);
             }
             Self::Compare(_, left, right) => {
-                left.reads(slots);
-                right.reads(slots);
-                false
+                left.reads(reads);
+                right.reads(reads);
             }
-            Self::Held(held) => held.condition.reads(slots),
         }
     }
 
     /// Whether nothing from outside the text is read: such a condition never changes.
-    pub(in crate::rules) fn constant(&self) -> bool {
-        match self {
-            Self::Constant(_) => true,
-            Self::Slot(_) | Self::Attribute(_) | Self::Silent => false,
-            Self::Not(inner) => inner.constant(),
-            Self::And(both) | Self::Or(both) | Self::Same(both) => both.0.constant() && both.1.constant(),
-            Self::SameWords(left, right) => {
-                matches!((left, right), (Words::Constant(_), Words::Constant(_)))
-            }
-            Self::Compare(_, left, right) => left.constant() && right.constant(),
-            Self::Held(held) => held.condition.constant(),
-        }
+    pub(in crate::rules) fn constant(&self, calls: &[Call]) -> bool {
+        let mut reads = Reads::default();
+        self.reads(calls, &mut reads);
+        reads.slots.is_empty() && !reads.attributes && !reads.calls
     }
 }
 
 impl Number {
-    fn reads(&self, slots: &mut Vec<u16>) {
+    fn reads(&self, reads: &mut Reads) {
         match self {
-            Self::Constant(_) | Self::Attribute(_) => {}
-            Self::Slot(slot) => slots.push(*slot),
-            Self::Negate(inner) => inner.reads(slots),
+            Self::Constant(_) => {}
+            Self::Attribute(_) => reads.attributes = true,
+            Self::Slot(slot) => reads.slots.push(*slot),
+            Self::Negate(inner) => inner.reads(reads),
             Self::Calculate(_, both) => {
-                both.0.reads(slots);
-                both.1.reads(slots);
+                both.0.reads(reads);
+                both.1.reads(reads);
             }
-        }
-    }
-
-    fn constant(&self) -> bool {
-        match self {
-            Self::Constant(_) => true,
-            Self::Slot(_) | Self::Attribute(_) => false,
-            Self::Negate(inner) => inner.constant(),
-            Self::Calculate(_, both) => both.0.constant() && both.1.constant(),
         }
     }
 }
 
 impl Words {
-    const fn slot(&self) -> Option<u16> {
+    fn reads(&self, reads: &mut Reads) {
         match self {
-            Self::Slot(slot) => Some(*slot),
-            Self::Constant(_) | Self::Attribute(_) => None,
+            Self::Constant(_) => {}
+            Self::Attribute(_) => reads.attributes = true,
+            Self::Slot(slot) => reads.slots.push(*slot),
         }
+    }
+}
+
+fn read_call(place: u16, calls: &[Call], reads: &mut Reads) {
+    if let Some(call) = calls.get(usize::from(place)) {
+        reads.calls |= !call.constant;
+        reads.slots.extend_from_slice(&call.reads);
+        reads.attributes |= call.reads_attributes;
     }
 }

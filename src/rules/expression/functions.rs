@@ -1,6 +1,8 @@
-//! The register of functions: name, parameters, what each costs in memory, and how a call is built.
+//! The register of functions: one entry each, with parameters, answer, memory, deadline, and how a call is built.
 
-use super::form::{Condition, Held};
+use super::call::Operation;
+use super::form::Condition;
+use crate::domain::event::TurnedBy;
 use crate::domain::time::Span;
 
 /// What stands at one place between a function's brackets.
@@ -16,31 +18,44 @@ pub(super) enum Argument {
     LengthOfTime(Span),
 }
 
+/// What a call answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gives {
+    Truth,
+}
+
 pub(super) struct Function {
     pub name: &'static str,
     pub parameters: &'static [Parameter],
+    pub gives: Gives,
+    /// Words of 8 bytes that each call remembers for each asset.
+    pub words: usize,
+    /// Why the answer may turn without a message.
+    pub turned_by: Option<TurnedBy>,
     /// A call as it is written, for suggestions.
     pub example: &'static str,
-    /// Whether each call needs a cell of memory.
-    pub stateful: bool,
-    /// Builds the call from its arguments; `cell` is its cell if it is stateful.
-    pub build: fn(arguments: Vec<Argument>, cell: u16) -> Option<Condition>,
+    /// `None` when the arguments are not those of `parameters`, which lowering has seen to.
+    pub build: fn(Vec<Argument>) -> Option<Operation>,
 }
 
 pub(super) const FUNCTIONS: [Function; 2] = [
     Function {
         name: "held",
         parameters: &[Parameter::Condition, Parameter::LengthOfTime],
+        gives: Gives::Truth,
+        words: 2,
+        turned_by: Some(TurnedBy::Held),
         example: "held(fill >= 0.8, \"10m\")",
-        stateful: true,
         build: held,
     },
     Function {
         name: "silent",
         parameters: &[],
+        gives: Gives::Truth,
+        words: 0,
+        turned_by: None,
         example: "silent()",
-        stateful: false,
-        build: |_, _| Some(Condition::Silent),
+        build: |_| Some(Operation::Silent),
     },
 ];
 
@@ -48,16 +63,12 @@ pub(super) fn find(name: &str) -> Option<&'static Function> {
     const { &FUNCTIONS }.iter().find(|function| function.name == name)
 }
 
-fn held(arguments: Vec<Argument>, cell: u16) -> Option<Condition> {
+fn held(arguments: Vec<Argument>) -> Option<Operation> {
     let mut arguments = arguments.into_iter();
-    let (Some(Argument::Condition(condition)), Some(Argument::LengthOfTime(wait_for))) =
-        (arguments.next(), arguments.next())
-    else {
-        return None;
-    };
-    let mut reads = Vec::new();
-    condition.reads(&mut reads);
-    reads.sort_unstable();
-    reads.dedup();
-    Some(Condition::Held(Box::new(Held { cell, condition, wait_for, reads: reads.into_boxed_slice() })))
+    match (arguments.next(), arguments.next()) {
+        (Some(Argument::Condition(condition)), Some(Argument::LengthOfTime(wait_for))) => {
+            Some(Operation::Held { condition, wait_for })
+        }
+        _ => None,
+    }
 }

@@ -2,16 +2,15 @@
 //!
 //! Lowering goes on after a fault, so that one condition reports all of them. Start with `lower`.
 
+use super::call::Call;
 use super::compare::comparison;
 use super::form::{Arithmetic, Condition, Number, Words};
-use super::functions::{self, Argument, FUNCTIONS, Function, Parameter};
+use super::functions;
 use super::parse::{Parsed, parse};
 use crate::domain::asset::PropertyKind;
 use crate::domain::fault::suggest_known;
 use crate::domain::ids::{AssetKind, PropertyName};
-use crate::domain::time::Span;
 use crate::domain::toml_reader::Text;
-use crate::rules::limits::{HELD, STATEFUL_NODES_MAX};
 use crate::rules::vocabulary::Meaning;
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
 use smol_str::SmolStr;
@@ -28,15 +27,23 @@ const EXACT_WHOLE_MAX: i64 = 1 << 53;
 pub(in crate::rules) struct Lowering<'v> {
     pub kind: &'v AssetKind,
     pub properties: &'v BTreeMap<PropertyName, Meaning>,
-    /// Cells of memory given out so far.
-    pub cells: u16,
+    /// The calls in them so far, each once, inner ones first.
+    pub calls: Vec<Call>,
+    /// Calls with a memory that were opened so far.
+    pub opened: u16,
+}
+
+impl<'v> Lowering<'v> {
+    pub(in crate::rules) const fn new(kind: &'v AssetKind, properties: &'v BTreeMap<PropertyName, Meaning>) -> Self {
+        Self { kind, properties, calls: Vec::new(), opened: 0 }
+    }
 }
 
 /// Parses and lowers one condition; `None` after a fault was reported.
 pub(in crate::rules) fn lower(lowering: &mut Lowering<'_>, text: &Text<'_>) -> Option<Condition> {
     let parsed = parse(text)?;
     let condition = Walk { lowering, text, parsed: &parsed }.condition(&parsed.expression)?;
-    if condition.constant() {
+    if condition.constant(&lowering.calls) {
         text.fault(
             "the condition reads nothing: it never changes",
             Some("compare a property, such as fill >= 0.8".to_owned()),
@@ -66,7 +73,7 @@ pub(super) struct Walk<'w, 'v> {
 }
 
 impl Walk<'_, '_> {
-    fn condition(&mut self, part: &IdedExpr) -> Option<Condition> {
+    pub(super) fn condition(&mut self, part: &IdedExpr) -> Option<Condition> {
         match self.typed(part)? {
             Typed::Condition(condition) => Some(condition),
             Typed::Attribute(name) => Some(Condition::Attribute(name)),
@@ -189,87 +196,12 @@ impl Walk<'_, '_> {
                 let (left, right) = (self.number(left), self.number(right));
                 Some(Typed::Number(Number::Calculate(arithmetic, Box::new((left?, right?)))))
             }
-            _ if operator.starts_with(|first: char| first.is_alphabetic() || first == '.') => {
-                self.function(part, call).map(Typed::Condition)
-            }
+            _ if operator.starts_with(|first: char| first.is_alphabetic() || first == '.') => self.function(part, call),
             _ => self.unsupported(part),
         }
     }
 
-    fn function(&mut self, part: &IdedExpr, call: &CallExpr) -> Option<Condition> {
-        let Some(function) = functions::find(&call.func_name) else {
-            self.fault(
-                self.parsed.token(part),
-                format!("unknown function `{}`", call.func_name),
-                suggest_known(&call.func_name, FUNCTIONS.iter().map(|function| function.name)),
-            );
-            return None;
-        };
-        if call.args.len() != function.parameters.len() {
-            self.fault(
-                self.parsed.token(part),
-                format!("`{}` takes {} arguments, not {}", function.name, function.parameters.len(), call.args.len()),
-                format!("write {}", function.example),
-            );
-            return None;
-        }
-        let own_cell = self.cell(part, function)?;
-        let arguments: Vec<_> = function
-            .parameters
-            .iter()
-            .zip(&call.args)
-            .map(|(parameter, argument)| self.argument(function, *parameter, argument))
-            .collect();
-        (function.build)(arguments.into_iter().collect::<Option<_>>()?, own_cell)
-    }
-
-    fn cell(&mut self, part: &IdedExpr, function: &Function) -> Option<u16> {
-        let cell = self.lowering.cells;
-        if function.stateful {
-            if usize::from(cell) >= STATEFUL_NODES_MAX {
-                self.fault(
-                    self.parsed.token(part),
-                    format!("the rule has more than {STATEFUL_NODES_MAX} calls with a memory"),
-                    "write two rules instead".to_owned(),
-                );
-                return None;
-            }
-            self.lowering.cells += 1;
-        }
-        Some(cell)
-    }
-
-    fn argument(&mut self, function: &Function, parameter: Parameter, part: &IdedExpr) -> Option<Argument> {
-        match parameter {
-            Parameter::Condition => self.condition(part).map(Argument::Condition),
-            Parameter::LengthOfTime => self.length_of_time(function, part).map(Argument::LengthOfTime),
-        }
-    }
-
-    fn length_of_time(&self, function: &Function, part: &IdedExpr) -> Option<Span> {
-        let text = if let Expr::Literal(LiteralValue::String(text)) = &part.expr { text.inner() } else { "" };
-        let span = Span::parse(text).ok();
-        let source = self.parsed.source_of(part);
-        let Some(span) = span else {
-            self.fault(
-                self.parsed.span(part),
-                format!("`{source}` is no length of time"),
-                format!("write it as a text: {}", function.example),
-            );
-            return None;
-        };
-        if !HELD.contains(&span) {
-            self.fault(
-                self.parsed.span(part),
-                format!("{source} is outside its limits"),
-                format!("from {} to {}", HELD.start(), HELD.end()),
-            );
-            return None;
-        }
-        Some(span)
-    }
-
-    fn unsupported<T>(&self, part: &IdedExpr) -> Option<T> {
+    pub(super) fn unsupported<T>(&self, part: &IdedExpr) -> Option<T> {
         let source = self.parsed.source_of(part);
         self.fault(self.parsed.span(part), format!("`{source}` is not supported"), SUPPORTED.to_owned());
         None

@@ -1,15 +1,19 @@
 //! The language of conditions: CEL syntax, our own meaning.
 //!
 //! `parse` hands the text to the parser of crate `cel` and keeps to its limits; `lower` gives every name a slot and
-//! every part a type, comparisons in `compare`; `functions` is the register of callable functions; `form` is what the
-//! evaluation runs on.
-//! A further function is one entry in `functions` and one variant in `form`.
+//! every part a type, comparisons in `compare`, calls in `calling`; `functions` is the register of callable functions;
+//! `form` and `call` are what the evaluation runs on.
+//! A further function is one entry in `functions` and one variant of `Operation`.
 
+mod call;
+mod calling;
+mod canonical;
 mod compare;
 mod form;
 mod functions;
 mod lower;
 mod parse;
 
-pub(super) use form::{Arithmetic, Comparison, Condition, Held, Number, Words};
+pub(super) use call::{Call, Operation};
+pub(super) use form::{Arithmetic, Comparison, Condition, Number, Reads, Words};
 pub(super) use lower::{Lowering, check_syntax, lower};
