@@ -246,6 +246,13 @@ fn every_fault_in_a_condition_has_its_place() {
         "fil > 0 && tmperature > 1 || hold(tilt)",
         "fill > 99999999999999999999",
         "æble > 1",
+        "fill > 20 °C",
+        "fill > \"20 °C\"",
+        "temperature >= \"60 %\" || fill > \"120 %\"",
+        "temperature > fill",
+        "fill + temperature > 1",
+        "temperature - \"5 min\" > 1",
+        "fill > \"80\"",
     ];
     let report: Vec<String> = cases
         .iter()
@@ -396,6 +403,7 @@ fn the_longest_conditions_neither_overflow_nor_stall() {
 #[test]
 fn conditions_mean_what_they_say() {
     let mut bin = Bin::fill(0.8, 0).with("tilt", Value::Boolean(true), 0).with("lid", Value::Text("open".into()), 0);
+    bin = bin.with("temperature", number(30.0), 0);
     bin.attributes.insert("limit".into(), number(0.7));
     bin.attributes.insert("street".into(), Value::Text("Algade".into()));
     bin.attributes.insert("public".into(), Value::Boolean(true));
@@ -412,6 +420,10 @@ fn conditions_mean_what_they_say() {
         "!silent()",
         "1 > fill",
         "fill >= 0.9 * asset.limit",
+        "fill >= \"80 %\" && \"79.9 %\" < fill && !(fill > \"80%\")",
+        "fill - \"5 %\" > \"74 %\" && fill * 100 > 79 && fill / fill == 1",
+        "fill * temperature > 20 && temperature > \"29.9 °C\" && temperature <= \"30 Cel\" && temperature - 1 < 30",
+        "temperature / fill > 20 && 1 / fill > 1",
         "asset.limit * 1.1 < fill && 0.5 + 0.1 < fill",
     ] {
         assert_eq!(bin.when(condition), Truth::True, "{condition}");

@@ -2,6 +2,8 @@
 
 use super::form::{Comparison, Condition, Number, Words};
 use super::lower::{Typed, Walk};
+use super::unit::{Unit, convert, quantity};
+use crate::domain::time::Span;
 use cel::common::ast::{IdedExpr, operators};
 
 impl Walk<'_, '_> {
@@ -16,15 +18,31 @@ impl Walk<'_, '_> {
         let (left, right) = (self.typed(left_part), self.typed(right_part));
         let equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
         let same = match (left?, right?) {
-            (Typed::Number(left), Typed::Number(right)) => {
+            (Typed::Number(left, left_unit), Typed::Number(right, right_unit)) => {
+                let (left, right) = (((left, left_unit), left_part), ((right, right_unit), right_part));
+                let (_, left, right) = self.agree(part, left, right)?;
                 self.reachable(part, &left, &right)?;
                 return Some(Condition::Compare(comparison, left, right));
             }
-            (Typed::Number(left), Typed::Attribute(right)) => {
-                return Some(Condition::Compare(comparison, left, Number::Attribute(right)));
+            (Typed::Number(left, unit), Typed::Words(Words::Constant(text))) => {
+                let right = self.quantity(&text, right_part, &unit, left_part)?;
+                self.reachable(part, &left, &right)?;
+                return Some(Condition::Compare(comparison, left, right));
             }
-            (Typed::Attribute(left), Typed::Number(right)) => {
-                return Some(Condition::Compare(comparison, Number::Attribute(left), right));
+            (Typed::Words(Words::Constant(text)), Typed::Number(right, unit)) => {
+                let left = self.quantity(&text, left_part, &unit, right_part)?;
+                self.reachable(part, &left, &right)?;
+                return Some(Condition::Compare(comparison, left, right));
+            }
+            (Typed::Number(left, unit), Typed::Attribute(right)) => {
+                let right = ((Number::Attribute(right), Unit::Untold), right_part);
+                let (_, left, right) = self.agree(part, ((left, unit), left_part), right)?;
+                return Some(Condition::Compare(comparison, left, right));
+            }
+            (Typed::Attribute(left), Typed::Number(right, unit)) => {
+                let left = ((Number::Attribute(left), Unit::Untold), left_part);
+                let (_, left, right) = self.agree(part, left, ((right, unit), right_part))?;
+                return Some(Condition::Compare(comparison, left, right));
             }
             (Typed::Attribute(left), Typed::Attribute(right)) if !equality => {
                 return Some(Condition::Compare(comparison, Number::Attribute(left), Number::Attribute(right)));
@@ -49,6 +67,34 @@ impl Walk<'_, '_> {
             }
         };
         Some(if comparison == Comparison::Equal { same } else { Condition::Not(Box::new(same)) })
+    }
+
+    /// A number in quotes, in the unit of the other side.
+    fn quantity(&self, text: &str, part: &IdedExpr, unit: &Unit, other: &IdedExpr) -> Option<Number> {
+        let (other, span) = (self.parsed.source_of(other), self.parsed.span(part));
+        let (message, suggestion) = match (unit, Span::parse(text), quantity(text)) {
+            (Unit::Time, Ok(length), _) => return Some(Number::time(length)),
+            (Unit::Of(code), Ok(length), _) if convert(1.0, "s", code).is_some() => {
+                return convert(length.as_micros() as f64 / 1e6, "s", code).map(Number::Constant);
+            }
+            (Unit::Of(code), _, Some((number, from))) if convert(number, &from, code).is_some() => {
+                return convert(number, &from, code).map(Number::Constant);
+            }
+            (Unit::Of(code), _, _) => (
+                format!("`{other}` is in unit {code}, and \"{text}\" is not"),
+                format!("write a number in unit {code}, with the unit in the quotes or without both"),
+            ),
+            (Unit::Time, Err(_), _) => (
+                format!("`{other}` is a length of time, and \"{text}\" is none"),
+                "write it as \"30s\", \"10m\", \"6h\", \"2d\" or \"1h30m\"".to_owned(),
+            ),
+            (Unit::Plain | Unit::Untold, _, _) => (
+                format!("nobody says in which unit `{other}` is, and \"{text}\" is a text"),
+                "compare it with a plain number".to_owned(),
+            ),
+        };
+        self.fault(span, message, suggestion);
+        None
     }
 
     /// A property compared with a number it can never reach is a slip, such as 80 for 0.8.
@@ -83,16 +129,6 @@ impl Walk<'_, '_> {
             format!("these cannot be compared: {}, {}", shown(left), shown(right)),
             suggestion.to_owned(),
         );
-    }
-}
-
-impl Number {
-    fn literal(&self) -> Option<f64> {
-        match self {
-            Self::Constant(value) => Some(*value),
-            Self::Negate(inner) => inner.literal().map(|value| -value),
-            Self::Slot(_) | Self::Attribute(_) | Self::Calculate(..) => None,
-        }
     }
 }
 

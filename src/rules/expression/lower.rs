@@ -2,14 +2,17 @@
 //!
 //! Lowering goes on after a fault, so that one condition reports all of them. Start with `lower`.
 
+use super::calculate::arithmetic;
 use super::call::Call;
 use super::compare::comparison;
-use super::form::{Arithmetic, Condition, Number, Words};
+use super::form::{Condition, Number, Words};
 use super::functions;
 use super::parse::{Parsed, parse};
+use super::unit::{self, Unit};
 use crate::domain::asset::PropertyKind;
 use crate::domain::fault::suggest_known;
 use crate::domain::ids::{AssetKind, PropertyName};
+use crate::domain::time::Span;
 use crate::domain::toml_reader::Text;
 use crate::rules::vocabulary::Meaning;
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
@@ -18,7 +21,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 pub(super) const SUPPORTED: &str = "a condition is made of property names, asset.<attribute>, numbers, \"texts\", true, \
-     false, && || ! == != < <= > >= + - * / and brackets, held(condition, \"10m\") and silent()";
+     false, && || ! == != < <= > >= + - * / and brackets, quantities such as \"20 °C\", and calls such as \
+     held(condition, \"10m\")";
 
 /// Whole numbers up to here are exact as floating point.
 const EXACT_WHOLE_MAX: i64 = 1 << 53;
@@ -60,7 +64,7 @@ pub(in crate::rules) fn check_syntax(text: &Text<'_>) {
 
 /// A part whose type is known, or which takes the type its place asks for.
 pub(super) enum Typed {
-    Number(Number),
+    Number(Number, Unit),
     Condition(Condition),
     Words(Words),
     Attribute(SmolStr),
@@ -77,7 +81,7 @@ impl Walk<'_, '_> {
         match self.typed(part)? {
             Typed::Condition(condition) => Some(condition),
             Typed::Attribute(name) => Some(Condition::Attribute(name)),
-            found @ (Typed::Number(_) | Typed::Words(_)) => {
+            found @ (Typed::Number(..) | Typed::Words(_)) => {
                 let source = self.parsed.source_of(part);
                 self.fault(
                     self.parsed.span(part),
@@ -89,10 +93,16 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn number(&mut self, part: &IdedExpr) -> Option<Number> {
+    pub(super) fn number(&mut self, part: &IdedExpr) -> Option<(Number, Unit)> {
         match self.typed(part)? {
-            Typed::Number(number) => Some(number),
-            Typed::Attribute(name) => Some(Number::Attribute(name)),
+            Typed::Number(number, unit) => Some((number, unit)),
+            Typed::Attribute(name) => Some((Number::Attribute(name), Unit::Untold)),
+            Typed::Words(Words::Constant(text)) if Span::parse(&text).is_ok() => {
+                Span::parse(&text).ok().map(|span| (Number::time(span), Unit::Time))
+            }
+            Typed::Words(Words::Constant(text)) if unit::quantity(&text).is_some() => {
+                unit::quantity(&text).map(|(number, code)| (Number::Constant(number), Unit::Of(code)))
+            }
             found @ (Typed::Condition(_) | Typed::Words(_)) => {
                 self.fault(
                     self.parsed.span(part),
@@ -124,9 +134,9 @@ impl Walk<'_, '_> {
     fn literal(&self, part: &IdedExpr, literal: &LiteralValue) -> Option<Typed> {
         match literal {
             LiteralValue::Boolean(value) => Some(Typed::Condition(Condition::Constant(*value.inner()))),
-            LiteralValue::Double(value) => Some(Typed::Number(Number::Constant(*value.inner()))),
+            LiteralValue::Double(value) => Some(Typed::Number(Number::Constant(*value.inner()), Unit::Plain)),
             LiteralValue::Int(value) if value.inner().unsigned_abs() <= EXACT_WHOLE_MAX.unsigned_abs() => {
-                Some(Typed::Number(Number::Constant(*value.inner() as f64)))
+                Some(Typed::Number(Number::Constant(*value.inner() as f64), Unit::Plain))
             }
             LiteralValue::String(value) => Some(Typed::Words(Words::Constant(SmolStr::new(value.inner())))),
             LiteralValue::Int(_) | LiteralValue::UInt(_) | LiteralValue::Bytes(_) | LiteralValue::Null => {
@@ -152,7 +162,7 @@ impl Walk<'_, '_> {
         }
         let slot = u16::try_from(slot).ok()?;
         Some(match meaning.kind {
-            PropertyKind::Number => Typed::Number(Number::Slot(slot)),
+            PropertyKind::Number => Typed::Number(Number::Slot(slot), Unit::of_property(&meaning.unit)),
             PropertyKind::Boolean => Typed::Condition(Condition::Slot(slot)),
             PropertyKind::Text => Typed::Words(Words::Slot(slot)),
         })
@@ -187,14 +197,15 @@ impl Walk<'_, '_> {
                 let (left, right) = (self.condition(left), self.condition(right));
                 Some(Typed::Condition(Condition::Or(Box::new((left?, right?)))))
             }
-            (operators::NEGATE, [inner]) => Some(Typed::Number(Number::Negate(Box::new(self.number(inner)?)))),
+            (operators::NEGATE, [inner]) => {
+                let (number, unit) = self.number(inner)?;
+                Some(Typed::Number(Number::Negate(Box::new(number)), unit))
+            }
             (_, [left, right]) if comparison(operator).is_some() => {
                 self.compare(part, comparison(operator)?, left, right).map(Typed::Condition)
             }
             (_, [left, right]) if arithmetic(operator).is_some() => {
-                let arithmetic = arithmetic(operator)?;
-                let (left, right) = (self.number(left), self.number(right));
-                Some(Typed::Number(Number::Calculate(arithmetic, Box::new((left?, right?)))))
+                self.calculate(part, arithmetic(operator)?, left, right)
             }
             _ if operator.starts_with(|first: char| first.is_alphabetic() || first == '.') => self.function(part, call),
             _ => self.unsupported(part),
@@ -215,20 +226,11 @@ impl Walk<'_, '_> {
 impl Typed {
     pub(super) const fn describe(&self) -> &'static str {
         match self {
-            Self::Number(_) => "a number",
+            Self::Number(_, Unit::Time) => "a length of time",
+            Self::Number(..) => "a number",
             Self::Condition(_) => "true or false",
             Self::Words(_) => "a text",
             Self::Attribute(_) => "an attribute of the asset",
         }
     }
-}
-
-fn arithmetic(operator: &str) -> Option<Arithmetic> {
-    Some(match operator {
-        operators::ADD => Arithmetic::Add,
-        operators::SUBSTRACT => Arithmetic::Subtract,
-        operators::MULTIPLY => Arithmetic::Multiply,
-        operators::DIVIDE => Arithmetic::Divide,
-        _ => return None,
-    })
 }

@@ -1,10 +1,11 @@
 //! The language of conditions: CEL syntax, our own meaning.
 //!
 //! `parse` hands the text to the parser of crate `cel` and keeps to its limits; `lower` gives every name a slot and
-//! every part a type, comparisons in `compare`, calls in `calling`; `functions` is the register of callable functions;
+//! every part a type, comparisons in `compare`, arithmetic in `calculate`, calls in `calling`; `functions` is the register of callable functions;
 //! `form` and `call` are what the evaluation runs on.
 //! A further function is one entry in `functions` and one variant of `Operation`.
 
+mod calculate;
 mod call;
 mod calling;
 mod canonical;
@@ -13,6 +14,7 @@ mod form;
 mod functions;
 mod lower;
 mod parse;
+mod unit;
 
 pub(super) use call::{Call, Operation};
 pub(super) use form::{Arithmetic, Comparison, Condition, Number, Reads, Words};

@@ -2,6 +2,7 @@
 //!
 //! Macros of CEL (`all`, `map`, …) are off: they are loops, and a condition has none.
 
+use super::unit;
 use crate::domain::toml_reader::Text;
 use crate::rules::limits::{EXPRESSION_BYTES_MAX, EXPRESSION_DEPTH_MAX, EXPRESSION_NODES_MAX};
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, SourceInfo, operators};
@@ -240,9 +241,29 @@ fn syntax_suggestion(source: &str) -> String {
     let padded = format!(" {} ", source.to_lowercase());
     let habit = [(" and ", "&&"), (" or ", "||"), (" not ", "!")].into_iter().find(|(word, _)| padded.contains(word));
     let bare = source.replace("==", "").replace("!=", "").replace("<=", "").replace(">=", "");
+    if let Some((number, unit)) = unquoted(source) {
+        return format!("write a number with its unit in quotes: \"{number} {unit}\"");
+    }
     match habit {
         Some((word, operator)) => format!("write {operator} instead of `{}`", word.trim()),
         None if bare.contains('=') => "write == to compare".to_owned(),
         None => super::lower::SUPPORTED.to_owned(),
     }
+}
+
+/// A number with a unit behind it, without the quotes that belong around both.
+fn unquoted(source: &str) -> Option<(&str, &str)> {
+    let digit = |letter: char| letter.is_ascii_digit() || letter == '.';
+    let mut rest = source;
+    while let Some(start) = rest.find(|letter: char| letter.is_ascii_digit()) {
+        let number = rest[start..].split(|letter| !digit(letter)).next().unwrap_or_default();
+        rest = &rest[start + number.len()..];
+        let word = rest.trim_start();
+        let end = word.find(|letter: char| letter.is_whitespace() || "()&|<>=!\"'".contains(letter));
+        let word = &word[..end.unwrap_or(word.len())];
+        if unit::known(word) && !word.is_empty() && word != "1" {
+            return Some((number, word));
+        }
+    }
+    None
 }
