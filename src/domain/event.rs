@@ -141,6 +141,12 @@ pub struct Deadline {
 pub enum TurnedBy {
     /// A `held(…)` has held its time.
     Held,
+    /// Something leaves the window that is looked at, or it has been watched for its whole length.
+    Window,
+    /// A sequence is over.
+    Sequence,
+    /// A value has become as old as the rule asks.
+    Age,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -58,8 +58,8 @@ pub(super) struct Fresh<'a> {
     observed: &'a Observed,
     /// Slots that now hold its values.
     newest: Vec<u16>,
-    /// Values measured before what was known already.
-    late: Vec<(u16, Sample)>,
+    /// Its other values, in order of time: measured before what was known already, or before its own newest.
+    earlier: Vec<(u16, Sample)>,
 }
 
 impl Fresh<'_> {
@@ -68,8 +68,10 @@ impl Fresh<'_> {
         self.newest.iter().any(|slot| rule.reads().binary_search(slot).is_ok())
     }
 
+    /// Values the rule reads, of which the message brought none that is the newest.
     fn late_for<'s>(&'s self, rule: &'s Rule) -> impl Iterator<Item = &'s (u16, Sample)> {
-        self.late.iter().filter(|(slot, _)| rule.reads().binary_search(slot).is_ok())
+        let late = |slot: &u16| rule.reads().binary_search(slot).is_ok() && !self.newest.contains(slot);
+        self.earlier.iter().filter(move |(slot, _)| late(slot))
     }
 
     /// The values a momentary rule is judged by: a press is a press, also when it arrives after a later one.
@@ -97,7 +99,7 @@ impl Engine {
         let asset = self.inventory.assets.get_mut(&asset_id)?;
         let layout = self.rules.slots(&asset.asset.kind);
         let mut newest = Vec::with_capacity(observed.observations.len());
-        let mut late = Vec::new();
+        let mut earlier = Vec::new();
         for observation in &observed.observations {
             let Some(slot) = layout.slot(&observation.property) else { continue };
             let sample = Sample {
@@ -106,15 +108,20 @@ impl Engine {
                 received_at: observed.received_at,
             };
             let known = &mut asset.samples[usize::from(slot)];
-            if known.as_ref().is_none_or(|known| known.observed_at <= sample.observed_at) {
-                *known = Some(sample);
+            if known.as_ref().is_some_and(|known| known.observed_at > sample.observed_at) {
+                earlier.push((slot, sample));
+                continue;
+            }
+            let before = known.replace(sample);
+            if !newest.contains(&slot) {
                 newest.push(slot);
-            } else {
-                late.push((slot, sample));
+            } else if let Some(before) = before {
+                earlier.push((slot, before));
             }
         }
+        earlier.sort_by_key(|(_, sample)| sample.observed_at);
         self.watch_silence(&observed.device);
-        self.judge(now, &asset_id, Some(&Fresh { observed, newest, late }))
+        self.judge(now, &asset_id, Some(&Fresh { observed, newest, earlier }))
     }
 
     /// Evaluates every rule of the asset's kind and notes when waiting alone would change an answer. None when nothing
@@ -123,7 +130,14 @@ impl Engine {
         let state = self.inventory.assets.get(asset_id)?;
         let silent = self.inventory.any_silent(&state.devices);
         let state = self.inventory.assets.get_mut(asset_id)?;
-        let inputs = Inputs { samples: &state.samples, attributes: &state.asset.attributes, silent, now };
+        let inputs = Inputs {
+            samples: &state.samples,
+            fresh: fresh.map_or(&[], |fresh| &fresh.newest),
+            earlier: fresh.map_or(&[], |fresh| &fresh.earlier),
+            attributes: &state.asset.attributes,
+            silent,
+            now,
+        };
         let rules = self.rules.for_kind(&state.asset.kind);
         let mut findings = Vec::new();
         for (place, (rule, condition)) in rules.iter().zip(&mut state.conditions).enumerate() {
@@ -134,6 +148,8 @@ impl Engine {
                 if values.is_none() {
                     evaluation.when = Truth::False;
                 }
+                // It is judged by messages only.
+                evaluation.wake = None;
                 evaluation
             } else {
                 rule.evaluate(&inputs, &mut condition.memory)

@@ -3,6 +3,7 @@
 //! Three-valued: a value never observed, an attribute the asset does not have and a calculation without a finite result
 //! are unknown. First every call is worked out, inner ones before those they stand in, so that a `held` sees every
 //! moment; then the conditions, which look no further than they must. Nothing is allocated on the way.
+//! While an answer is found, it is noted when it may change without a message.
 //! Start with `Rule::evaluate`; what each call does is in `operations`.
 
 use super::expression::{Arithmetic, Comparison, Condition, Number, Words};
@@ -11,7 +12,7 @@ use super::memory::Memory;
 use super::rule::Rule;
 use super::truth::Truth;
 use crate::domain::observation::Value;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 use smol_str::SmolStr;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -29,6 +30,10 @@ pub struct Sample {
 pub struct Inputs<'a> {
     /// By slot; `None` for a property never observed. Slots beyond the end count as never observed.
     pub samples: &'a [Option<Sample>],
+    /// The slots whose newest value the message has brought; empty when there is none.
+    pub fresh: &'a [u16],
+    /// Values that the message has brought and that are not the newest of their slot, in order of time.
+    pub earlier: &'a [(u16, Sample)],
     /// The asset's attributes, read as `asset.<name>`.
     pub attributes: &'a BTreeMap<SmolStr, Value>,
     /// The asset's sensor is silent.
@@ -62,7 +67,7 @@ impl Rule {
         let mut wake = None;
         for (place, call) in self.lowered.calls.iter().enumerate() {
             let (inner, rest) = outcomes.split_at_mut(place);
-            let mut moment = Moment { inputs, outcomes: inner, wake };
+            let mut moment = Moment { inputs, outcomes: inner, instead: None, thorough: false, wake };
             let own = words.get_mut(call.memory.clone()).unwrap_or_default();
             let outcome = moment.work_out(call, own);
             wake = moment.wake;
@@ -70,10 +75,12 @@ impl Rule {
                 *place = outcome;
             }
         }
-        let mut moment = Moment { inputs, outcomes, wake };
+        let mut moment = Moment { inputs, outcomes, instead: None, thorough: false, wake };
         let when = moment.truth(&self.lowered.when);
-        let unless = self.lowered.unless.as_ref().map_or(Truth::False, |unless| moment.truth(unless));
         let normal_when = self.lowered.normal_when.as_ref().map(|normal| moment.truth(normal));
+        // An alarm may follow when this is no longer known to be true.
+        let unless = self.lowered.unless.as_ref();
+        let unless = unless.map_or(Truth::False, |unless| moment.thoroughly(|moment| moment.truth(unless)));
         Evaluation { when, normal_when, unless, wake: moment.wake }
     }
 }
@@ -81,19 +88,69 @@ impl Rule {
 /// What a call answers at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Outcome {
-    pub truth: Truth,
+    /// A number, 1 for true and 0 for false; not a number when unknown.
+    pub value: f64,
     /// When the answer may change without a message.
     pub turns_at: Option<Timestamp>,
+    /// How much the number grows with every microsecond.
+    pub drift: i8,
+    /// The number is the least it can be.
+    pub at_least: bool,
+    /// Without a message the number can only fall.
+    pub falls: bool,
+    /// Without a message the answer can only become unknown.
+    pub loses: bool,
 }
 
 impl Outcome {
-    pub const UNKNOWN: Self = Self { truth: Truth::Unknown, turns_at: None };
+    pub const UNKNOWN: Self =
+        Self { value: f64::NAN, turns_at: None, drift: 0, at_least: false, falls: false, loses: false };
+
+    pub const fn number(value: f64) -> Self {
+        Self { value, ..Self::UNKNOWN }
+    }
+
+    pub const fn truth(truth: Truth) -> Self {
+        let value = match truth {
+            Truth::True => 1.0,
+            Truth::False => 0.0,
+            Truth::Unknown => f64::NAN,
+        };
+        Self::number(value)
+    }
+
+    pub const fn turning(self, at: Timestamp) -> Self {
+        Self { turns_at: Some(at), ..self }
+    }
+}
+
+/// A number at one moment, and how it will change.
+#[derive(Clone, Copy)]
+struct Reading {
+    value: f64,
+    drift: f64,
+    at_least: bool,
+    falls: bool,
+    loses: bool,
+    turns_at: Option<Timestamp>,
+    /// The call that it turns or drifts by.
+    by: u16,
+}
+
+impl Reading {
+    const fn still(value: f64) -> Self {
+        Self { value, drift: 0.0, at_least: false, falls: false, loses: false, turns_at: None, by: 0 }
+    }
 }
 
 pub(super) struct Moment<'a, 'm> {
     pub inputs: &'a Inputs<'a>,
     /// What the calls before this one answer.
     outcomes: &'m [Outcome],
+    /// A value that is read in place of the newest.
+    pub instead: Option<(u16, &'a Sample)>,
+    /// Whether it matters when an answer becomes unknown.
+    thorough: bool,
     wake: Option<(u16, Timestamp)>,
 }
 
@@ -122,21 +179,34 @@ impl<'a> Moment<'a, '_> {
                 (Some(left), Some(right)) => Truth::from(left == right),
                 (None, _) | (_, None) => Truth::Unknown,
             },
-            Condition::Compare(comparison, left, right) => match (self.number(left), self.number(right)) {
-                (Some(left), Some(right)) => {
-                    left.partial_cmp(&right).map_or(Truth::Unknown, |order| Truth::from(comparison.accepts(order)))
-                }
-                (None, _) | (_, None) => Truth::Unknown,
-            },
+            Condition::Compare(comparison, left, right) => self.compare(*comparison, left, right),
         }
     }
 
     fn answer(&mut self, place: u16) -> Truth {
         let Some(outcome) = self.outcomes.get(usize::from(place)).copied() else { return Truth::Unknown };
-        if let Some(at) = outcome.turns_at {
+        if let Some(at) = outcome.turns_at
+            && (self.thorough || !outcome.loses)
+        {
             self.note(place, at);
         }
-        outcome.truth
+        if outcome.value.is_nan() { Truth::Unknown } else { Truth::from(outcome.value != 0.0) }
+    }
+
+    /// Asks for something whose changes without a message do not matter.
+    pub fn quietly<T>(&mut self, ask: impl FnOnce(&mut Self) -> T) -> T {
+        let wake = self.wake;
+        let answer = ask(self);
+        self.wake = wake;
+        answer
+    }
+
+    /// Asks for something of which it matters when it becomes unknown.
+    pub fn thoroughly<T>(&mut self, ask: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.thorough, true);
+        let answer = ask(self);
+        self.thorough = before;
+        answer
     }
 
     /// The call may turn at this moment: whoever waits is woken then, or before.
@@ -146,17 +216,82 @@ impl<'a> Moment<'a, '_> {
         }
     }
 
-    fn number(&self, number: &Number) -> Option<f64> {
-        match number {
-            Number::Constant(value) => Some(*value),
-            Number::Slot(slot) => as_number(self.value(*slot)),
-            Number::Attribute(name) => as_number(self.inputs.attributes.get(name)),
-            Number::Negate(inner) => self.number(inner).map(|value| -value),
-            Number::Calculate(arithmetic, both) => {
-                let result = arithmetic.apply(self.number(&both.0)?, self.number(&both.1)?);
-                result.is_finite().then_some(result)
+    fn compare(&mut self, comparison: Comparison, left: &'a Number, right: &'a Number) -> Truth {
+        let (left, right) = (self.number(left), self.number(right));
+        let (Some(left), Some(right)) = (left, right) else { return Truth::Unknown };
+        let Some(order) = left.value.partial_cmp(&right.value) else { return Truth::Unknown };
+        let truth = match (left.at_least, right.at_least) {
+            (false, false) => Truth::from(comparison.accepts(order)),
+            (true, false) => comparison.accepts_at_least(order),
+            (false, true) => comparison.mirrored().accepts_at_least(order.reverse()),
+            (true, true) => Truth::Unknown,
+        };
+        for (reading, comparison) in [(left, comparison), (right, comparison.mirrored())] {
+            if let Some(at) = reading.turns_at
+                && (self.thorough || !reading.loses)
+                && !(reading.falls && comparison.settled_for_falling(truth))
+            {
+                self.note(reading.by, at);
             }
         }
+        let drift = left.drift - right.drift;
+        if let Some(after) = comparison.crosses_after(left.value - right.value, drift) {
+            let by = if left.drift == 0.0 { right.by } else { left.by };
+            self.note(by, self.inputs.now + after);
+        }
+        truth
+    }
+
+    /// The number as it is at this moment; unknown when it is only known to be at least that.
+    pub fn still(&mut self, number: &'a Number) -> Option<f64> {
+        self.number(number).filter(|reading| !reading.at_least).map(|reading| reading.value)
+    }
+
+    fn number(&mut self, number: &'a Number) -> Option<Reading> {
+        match number {
+            Number::Constant(value) => Some(Reading::still(*value)),
+            Number::Slot(slot) => as_number(self.value(*slot)).map(Reading::still),
+            Number::Attribute(name) => as_number(self.inputs.attributes.get(name)).map(Reading::still),
+            Number::Call(place) => {
+                let outcome = self.outcomes.get(usize::from(*place)).filter(|outcome| !outcome.value.is_nan())?;
+                let Outcome { value, turns_at, drift, at_least, falls, loses } = *outcome;
+                Some(Reading { value, drift: drift.into(), at_least, falls, loses, turns_at, by: *place })
+            }
+            Number::Negate(inner) => {
+                let reading = self.number(inner)?;
+                self.part(&reading).then(|| Reading {
+                    value: -reading.value,
+                    drift: -reading.drift,
+                    falls: false,
+                    ..reading
+                })
+            }
+            Number::Calculate(arithmetic, both) => {
+                let (left, right) = (self.number(&both.0), self.number(&both.1));
+                let (left, right) = (left?, right?);
+                if !(self.part(&left) & self.part(&right)) {
+                    return None;
+                }
+                let value = arithmetic.apply(left.value, right.value);
+                let drift = arithmetic.drift((left.value, left.drift), (right.value, right.drift));
+                let first = if right.turns_at.is_some_and(|at| left.turns_at.is_none_or(|other| at < other)) {
+                    right
+                } else {
+                    left
+                };
+                let by = if left.drift == 0.0 && right.drift != 0.0 { right.by } else { first.by };
+                value.is_finite().then_some(Reading { value, drift, falls: false, by, ..first })
+            }
+        }
+    }
+
+    /// Whether a number can be calculated with. When it is only known to be at least something it cannot, until that
+    /// turns.
+    fn part(&mut self, reading: &Reading) -> bool {
+        if let Some(at) = reading.turns_at.filter(|_| reading.at_least) {
+            self.note(reading.by, at);
+        }
+        !reading.at_least
     }
 
     fn words(&self, words: &'a Words) -> Option<&'a str> {
@@ -168,6 +303,9 @@ impl<'a> Moment<'a, '_> {
     }
 
     pub fn sample(&self, slot: u16) -> Option<&'a Sample> {
+        if let Some((_, sample)) = self.instead.filter(|(instead, _)| *instead == slot) {
+            return Some(sample);
+        }
         self.inputs.samples.get(usize::from(slot))?.as_ref()
     }
 
@@ -199,6 +337,51 @@ fn as_text(value: Option<&Value>) -> Option<&str> {
 }
 
 impl Comparison {
+    /// The same comparison with its sides changed.
+    const fn mirrored(self) -> Self {
+        match self {
+            Self::Equal | Self::NotEqual => self,
+            Self::Less => Self::Greater,
+            Self::LessOrEqual => Self::GreaterOrEqual,
+            Self::Greater => Self::Less,
+            Self::GreaterOrEqual => Self::LessOrEqual,
+        }
+    }
+
+    /// The answer when the left side is only known to be at least what was compared.
+    fn accepts_at_least(self, order: Ordering) -> Truth {
+        match self {
+            Self::Greater | Self::GreaterOrEqual if self.accepts(order) => Truth::True,
+            Self::Less | Self::LessOrEqual if !self.accepts(order) => Truth::False,
+            Self::Equal | Self::NotEqual if order.is_gt() => Truth::from(self == Self::NotEqual),
+            Self::Greater | Self::GreaterOrEqual | Self::Less | Self::LessOrEqual | Self::Equal | Self::NotEqual => {
+                Truth::Unknown
+            }
+        }
+    }
+
+    /// Whether the answer stays what it is when the left side can only fall.
+    fn settled_for_falling(self, truth: Truth) -> bool {
+        matches!(
+            (self, truth),
+            (Self::Greater | Self::GreaterOrEqual, Truth::False) | (Self::Less | Self::LessOrEqual, Truth::True)
+        )
+    }
+
+    /// After how long the answer changes when the difference of the sides grows by `drift` every microsecond.
+    fn crosses_after(self, difference: f64, drift: f64) -> Option<Span> {
+        let then = drift.partial_cmp(&0.0).filter(|then| then.is_ne())?;
+        let order = difference.partial_cmp(&0.0).filter(|order| *order != then)?;
+        let (present, even, later) = (self.accepts(order), self.accepts(Ordering::Equal), self.accepts(then));
+        if present == even && present == later {
+            return None;
+        }
+        let micros = (-difference / drift).ceil();
+        // Strictly beyond takes one microsecond more than just reaching it.
+        let micros = if present == even { micros + 1.0 } else { micros.max(1.0) };
+        (micros < 1e15).then(|| Span::from_micros(micros as i64))
+    }
+
     const fn accepts(self, order: Ordering) -> bool {
         match self {
             Self::Equal => order.is_eq(),
@@ -212,6 +395,16 @@ impl Comparison {
 }
 
 impl Arithmetic {
+    /// How much the result grows with every microsecond; lowering lets time be multiplied by what does not drift only.
+    fn drift(self, (left, left_drift): (f64, f64), (right, right_drift): (f64, f64)) -> f64 {
+        match self {
+            Self::Add => left_drift + right_drift,
+            Self::Subtract => left_drift - right_drift,
+            Self::Multiply => left_drift * right + right_drift * left,
+            Self::Divide => left_drift / right,
+        }
+    }
+
     fn apply(self, left: f64, right: f64) -> f64 {
         match self {
             Self::Add => left + right,

@@ -124,6 +124,18 @@ pub(super) const fn word_of(at: Timestamp) -> u64 {
 
 const SIGN: u64 = 1 << 63;
 
+/// A number in a word; zero is none.
+pub(super) const fn number(word: u64) -> Option<f64> {
+    if word == 0 { None } else { Some(f64::from_bits(word ^ NO_NUMBER)) }
+}
+
+/// The word of a finite number.
+pub(super) const fn word_of_number(value: f64) -> u64 {
+    value.to_bits() ^ NO_NUMBER
+}
+
+const NO_NUMBER: u64 = 0x7ff8_0000_0000_0000;
+
 impl Remembered {
     /// What a `held` of a snapshot from before calls had keys remembers.
     #[must_use]
@@ -131,4 +143,9 @@ impl Remembered {
         let word = |at: Option<Timestamp>| at.map_or(0, word_of);
         Self { call: CallName::Place(place), words: vec![word(since_observed), word(since_received)] }
     }
+}
+
+/// FNV-1a, 64 bits: snapshots hold it, so it is the same in every version of the program.
+pub(super) fn fingerprint(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -12,6 +12,7 @@ mod expression;
 pub mod limits;
 mod memory;
 mod operations;
+mod panes;
 mod reader;
 mod rule;
 mod set;

@@ -1,5 +1,7 @@
 //! The rules room through its own door: texts in, faults or verdicts out.
 
+mod functions;
+
 use super::*;
 use crate::domain::asset::{Property, PropertyKind, SensorType};
 use crate::domain::fault::Fault;
@@ -128,7 +130,14 @@ impl Bin {
                 Some(Sample { value: value.clone(), observed_at: at(*observed_at), received_at: at(now) })
             })
             .collect();
-        let inputs = Inputs { samples: &samples, attributes: &self.attributes, silent: self.silent, now: at(now) };
+        let inputs = Inputs {
+            samples: &samples,
+            fresh: &[],
+            earlier: &[],
+            attributes: &self.attributes,
+            silent: self.silent,
+            now: at(now),
+        };
         rule.evaluate(&inputs, memory)
     }
 
@@ -253,6 +262,21 @@ fn every_fault_in_a_condition_has_its_place() {
         "fill + temperature > 1",
         "temperature - \"5 min\" > 1",
         "fill > \"80\"",
+        "age(fill) > 12",
+        "age(fill) > \"20 °C\" || age(0.5) > \"1h\" || age(asset.limit) > \"1h\"",
+        "age(fill) > fill",
+        "age(fill) * age(fill) > 1",
+        "avg(tilt, \"1h\") > 0.5 || avg(0.5, \"1h\") > 1",
+        "avg(age(fill), \"1h\") > \"1h\"",
+        "count(silent(), \"1h\") > 1",
+        "count(fill, \"1h\") > 1",
+        "min(temperature, \"1h\") > \"20 %\"",
+        "rate(temperature, \"6h\") > \"5 Cel\"",
+        "delta(lid) > 1",
+        "changed(fill > 1) || changed(fil)",
+        "then(tilt, silent(), \"5m\")",
+        "then(tilt, fill > 0.5, \"32d\")",
+        "cuont(tilt, \"1h\") > 1",
     ];
     let report: Vec<String> = cases
         .iter()

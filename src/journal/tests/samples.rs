@@ -159,9 +159,13 @@ fn events() -> Vec<(String, Event)> {
         let command = Command { id: "click-1".into(), account: "ida".into(), kind };
         events.push((format!("commanded-{name}"), Event::Commanded(command)));
     }
+    let turns = |by| DeadlineReason::Turns { rule: "full".into(), asset: "bin-7".into(), node: 1, by };
     let deadlines = [
         ("on-delay", DeadlineReason::OnDelay { rule: "full".into(), asset: "bin-7".into() }),
-        ("held", DeadlineReason::Turns { rule: "full".into(), asset: "bin-7".into(), node: 1, by: TurnedBy::Held }),
+        ("held", turns(TurnedBy::Held)),
+        ("window", turns(TurnedBy::Window)),
+        ("sequence", turns(TurnedBy::Sequence)),
+        ("age", turns(TurnedBy::Age)),
         ("silent", DeadlineReason::Silent { device: "bin-7-sensor".into() }),
         ("offer-expired", DeadlineReason::OfferExpired { task: TaskId(9) }),
         ("retry-task", DeadlineReason::RetryTask { task: TaskId(9) }),

@@ -168,6 +168,31 @@ enum DeadlineReason<'a> {
     DeliveryExpires(#[n(0)] DeliveryKey),
     #[n(6)]
     CalendarsEnd,
+    #[n(7)]
+    Turns {
+        #[b(0)]
+        rule: &'a str,
+        #[b(1)]
+        asset: &'a str,
+        #[n(2)]
+        node: u16,
+        #[n(3)]
+        by: TurnedByCode,
+    },
+}
+
+/// What a deadline of a rule is for; `held` has a form of its own.
+#[derive(Clone, Copy, Encode, Decode)]
+#[cbor(index_only)]
+enum TurnedByCode {
+    #[n(0)]
+    Held,
+    #[n(1)]
+    Window,
+    #[n(2)]
+    Sequence,
+    #[n(3)]
+    Age,
 }
 
 impl<'a> From<&'a event::Event> for Event<'a> {
@@ -335,6 +360,9 @@ impl<'a> From<&'a event::Deadline> for Deadline<'a> {
             event::DeadlineReason::Turns { rule, asset, node, by: event::TurnedBy::Held } => {
                 DeadlineReason::Held { rule: rule.as_str(), asset: asset.as_str(), node: *node }
             }
+            event::DeadlineReason::Turns { rule, asset, node, by } => {
+                DeadlineReason::Turns { rule: rule.as_str(), asset: asset.as_str(), node: *node, by: (*by).into() }
+            }
             event::DeadlineReason::Silent { device } => DeadlineReason::Silent(device.as_str()),
             event::DeadlineReason::OfferExpired { task } => DeadlineReason::OfferExpired(task.0),
             event::DeadlineReason::RetryTask { task } => DeadlineReason::RetryTask(task.0),
@@ -355,6 +383,9 @@ impl From<Deadline<'_>> for event::Deadline {
                 let by = event::TurnedBy::Held;
                 event::DeadlineReason::Turns { rule: rule.into(), asset: asset.into(), node, by }
             }
+            DeadlineReason::Turns { rule, asset, node, by } => {
+                event::DeadlineReason::Turns { rule: rule.into(), asset: asset.into(), node, by: by.into() }
+            }
             DeadlineReason::Silent(device) => event::DeadlineReason::Silent { device: device.into() },
             DeadlineReason::OfferExpired(task) => event::DeadlineReason::OfferExpired { task: TaskId(task) },
             DeadlineReason::RetryTask(task) => event::DeadlineReason::RetryTask { task: TaskId(task) },
@@ -364,5 +395,27 @@ impl From<Deadline<'_>> for event::Deadline {
             DeadlineReason::CalendarsEnd => event::DeadlineReason::CalendarsEnd,
         };
         Self { at: Timestamp::from_micros(wire.at), why }
+    }
+}
+
+impl From<event::TurnedBy> for TurnedByCode {
+    fn from(by: event::TurnedBy) -> Self {
+        match by {
+            event::TurnedBy::Held => Self::Held,
+            event::TurnedBy::Window => Self::Window,
+            event::TurnedBy::Sequence => Self::Sequence,
+            event::TurnedBy::Age => Self::Age,
+        }
+    }
+}
+
+impl From<TurnedByCode> for event::TurnedBy {
+    fn from(code: TurnedByCode) -> Self {
+        match code {
+            TurnedByCode::Held => Self::Held,
+            TurnedByCode::Window => Self::Window,
+            TurnedByCode::Sequence => Self::Sequence,
+            TurnedByCode::Age => Self::Age,
+        }
     }
 }

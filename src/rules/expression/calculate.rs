@@ -103,7 +103,7 @@ impl Number {
         match self {
             Self::Constant(value) => Some(*value),
             Self::Negate(inner) => inner.literal().map(|value| -value),
-            Self::Slot(_) | Self::Attribute(_) | Self::Calculate(..) => None,
+            Self::Slot(_) | Self::Attribute(_) | Self::Call(_) | Self::Calculate(..) => None,
         }
     }
 }

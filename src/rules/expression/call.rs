@@ -1,6 +1,6 @@
 //! One call of a function after lowering: what it works out, what it remembers, and what names it.
 
-use super::form::{Condition, Reads};
+use super::form::{Condition, Number, Reads};
 use crate::domain::event::TurnedBy;
 use crate::domain::time::Span;
 use std::ops::Range;
@@ -14,6 +14,8 @@ pub(in crate::rules) struct Call {
     /// The slots that it and its arguments read, ascending.
     pub reads: Box<[u16]>,
     pub reads_attributes: bool,
+    /// The only value that it reads, when it asks no other call: then it can be worked out for one that is not the newest.
+    pub only: Option<u16>,
     /// Its answer never changes.
     pub constant: bool,
     /// Why its answer may turn without a message; `None` when it needs one.
@@ -33,6 +35,30 @@ pub(in crate::rules) enum Operation {
     Silent,
     /// `held(condition, "10m")`
     Held { condition: Condition, wait_for: Span },
+    /// `count(condition, "1h")`
+    Count { condition: Condition, window: Span },
+    /// `avg(x, "15m")`, `min(x, "15m")`, `max(x, "15m")`
+    Window { aggregate: Aggregate, number: Number, window: Span },
+    /// `rate(x, "6h")`
+    Rate { number: Number, window: Span },
+    /// `delta(x)`
+    Delta { number: Number },
+    /// `changed(x)`
+    Changed { slot: u16 },
+    /// `age(x)`
+    Age { slot: u16 },
+    /// `then(a, b, "5m")`
+    Then { first: Asked, second: Asked, within: Span },
+}
+
+/// A condition, and the slots that it reads.
+pub(in crate::rules) type Asked = (Condition, Box<[u16]>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::rules) enum Aggregate {
+    Average,
+    Least,
+    Greatest,
 }
 
 impl Operation {
@@ -40,15 +66,31 @@ impl Operation {
         let mut reads = Reads::default();
         match self {
             Self::Silent => {}
-            Self::Held { condition, .. } => condition.reads(calls, &mut reads),
+            Self::Held { condition, .. } | Self::Count { condition, .. } => condition.reads(calls, &mut reads),
+            Self::Window { number, .. } | Self::Rate { number, .. } | Self::Delta { number } => {
+                number.reads(calls, &mut reads);
+            }
+            Self::Changed { slot } | Self::Age { slot } => reads.slots.push(*slot),
+            Self::Then { first, second, .. } => {
+                first.0.reads(calls, &mut reads);
+                second.0.reads(calls, &mut reads);
+            }
         }
         reads
     }
 
     pub(super) fn constant(&self, calls: &[Call]) -> bool {
         match self {
-            Self::Silent => false,
             Self::Held { condition, .. } => condition.constant(calls),
+            // What is measured changes; a call that measures nothing is a fault.
+            Self::Silent
+            | Self::Count { .. }
+            | Self::Window { .. }
+            | Self::Rate { .. }
+            | Self::Delta { .. }
+            | Self::Changed { .. }
+            | Self::Age { .. }
+            | Self::Then { .. } => false,
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use super::call::Call;
 use super::canonical::canonical;
-use super::form::Condition;
-use super::functions::{self, Argument, FUNCTIONS, Function, Gives, Parameter};
+use super::form::{Condition, Number, Reads, Words};
+use super::functions::{self, Argument, Arguments, FUNCTIONS, Function, Gives, Parameter};
 use super::lower::{Typed, Walk};
+use super::unit::Unit;
 use crate::domain::fault::suggest_known;
 use crate::domain::time::Span;
 use crate::rules::limits::{CALLS_MAX, HELD, STATEFUL_NODES_MAX};
+use crate::rules::memory::fingerprint;
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue};
 
 impl Walk<'_, '_> {
@@ -36,27 +38,35 @@ impl Walk<'_, '_> {
             .zip(&call.args)
             .map(|(parameter, argument)| self.argument(function, *parameter, argument))
             .collect();
-        let place = self.place(part, function, arguments.into_iter().collect::<Option<_>>()?, opened)?;
-        Some(match function.gives {
-            Gives::Truth => Typed::Condition(Condition::Call(place)),
-        })
+        let arguments = arguments.into_iter().collect::<Option<Vec<_>>>()?;
+        let unit = arguments.iter().find_map(Argument::unit).unwrap_or(Unit::Plain);
+        let place = self.place(part, function, arguments, opened)?;
+        let unit = match function.gives {
+            Gives::Truth => return Some(Typed::Condition(Condition::Call(place))),
+            Gives::Count => Unit::Of("1".into()),
+            Gives::Same => unit,
+            Gives::PerHour => unit.over(Unit::Of("h".into()))?,
+            Gives::LengthOfTime => Unit::Time,
+        };
+        Some(Typed::Number(Number::Call(place), unit))
     }
 
     /// The place of a call among those of its rule: that of the same call, if it stands there already.
     fn place(&mut self, part: &IdedExpr, function: &Function, arguments: Vec<Argument>, opened: u16) -> Option<u16> {
         let canonical = canonical(part, self.lowering.properties);
-        let key = key_of(&canonical);
+        let key = fingerprint(&canonical);
         let known = self.lowering.calls.iter().position(|call| call.key == key);
         if let Some(place) = known {
             return u16::try_from(place).ok();
         }
-        let operation = (function.build)(arguments)?;
+        let operation = (function.build)(Arguments::new(arguments))?;
         let calls = &self.lowering.calls;
         let reads = operation.reads(calls);
         let begin = calls.last().map_or(0, |call| call.memory.end);
         let call = Call {
             memory: begin..begin + function.words,
             reads_attributes: reads.attributes,
+            only: reads.only_slot(),
             reads: reads.into_slots(),
             constant: operation.constant(calls),
             turned_by: function.turned_by,
@@ -89,9 +99,54 @@ impl Walk<'_, '_> {
 
     fn argument(&mut self, function: &Function, parameter: Parameter, part: &IdedExpr) -> Option<Argument> {
         match parameter {
-            Parameter::Condition => self.condition(part).map(Argument::Condition),
+            Parameter::Condition | Parameter::MeasuredCondition => {
+                let condition = self.condition(part)?;
+                let mut reads = Reads::default();
+                condition.reads(&self.lowering.calls, &mut reads);
+                let slots = reads.into_slots();
+                if parameter == Parameter::MeasuredCondition {
+                    self.measured(function, part, &slots)?;
+                }
+                Some(Argument::Condition(condition, slots))
+            }
+            Parameter::MeasuredNumber => {
+                let (number, unit) = self.number(part)?;
+                let mut reads = Reads::default();
+                number.reads(&self.lowering.calls, &mut reads);
+                self.measured(function, part, &reads.into_slots())?;
+                if unit == Unit::Time {
+                    self.unusable(function, part, "is a length of time, which nobody measures");
+                    return None;
+                }
+                Some(Argument::Number(number, unit))
+            }
+            Parameter::Property => self.property_slot(function, part).map(Argument::Property),
             Parameter::LengthOfTime => self.length_of_time(function, part).map(Argument::LengthOfTime),
         }
+    }
+
+    fn measured(&self, function: &Function, part: &IdedExpr, slots: &[u16]) -> Option<()> {
+        if slots.is_empty() {
+            self.unusable(function, part, "reads no property, so there is nothing to measure");
+        }
+        (!slots.is_empty()).then_some(())
+    }
+
+    fn property_slot(&mut self, function: &Function, part: &IdedExpr) -> Option<u16> {
+        match self.typed(part)? {
+            Typed::Number(Number::Slot(slot), _)
+            | Typed::Condition(Condition::Slot(slot))
+            | Typed::Words(Words::Slot(slot)) => Some(slot),
+            Typed::Number(..) | Typed::Condition(_) | Typed::Words(_) | Typed::Attribute(_) => {
+                self.unusable(function, part, "is not the name of a property");
+                None
+            }
+        }
+    }
+
+    fn unusable(&self, function: &Function, part: &IdedExpr, why: &str) {
+        let message = format!("`{}` {why}", self.parsed.source_of(part));
+        self.fault(self.parsed.span(part), message, format!("write {}", function.example));
     }
 
     fn length_of_time(&self, function: &Function, part: &IdedExpr) -> Option<Span> {
@@ -118,7 +173,11 @@ impl Walk<'_, '_> {
     }
 }
 
-/// FNV-1a, 64 bits: snapshots hold it, so it is the same in every version of the program.
-fn key_of(canonical: &str) -> u64 {
-    canonical.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+impl Argument {
+    fn unit(&self) -> Option<Unit> {
+        match self {
+            Self::Number(_, unit) => Some(unit.clone()),
+            Self::Condition(..) | Self::Property(_) | Self::LengthOfTime(_) => None,
+        }
+    }
 }

@@ -28,6 +28,8 @@ pub(in crate::rules) enum Number {
     Constant(f64),
     Slot(u16),
     Attribute(SmolStr),
+    /// The answer of the call at this place.
+    Call(u16),
     Negate(Box<Number>),
     Calculate(Arithmetic, Box<(Number, Number)>),
 }
@@ -68,6 +70,14 @@ pub(in crate::rules) struct Reads {
 }
 
 impl Reads {
+    /// The only slot, when no call is asked.
+    pub(in crate::rules) fn only_slot(&self) -> Option<u16> {
+        match self.slots[..] {
+            [slot] if !self.calls => Some(slot),
+            _ => None,
+        }
+    }
+
     /// The slots ascending, each once.
     pub(in crate::rules) fn into_slots(mut self) -> Box<[u16]> {
         self.slots.sort_unstable();
@@ -94,8 +104,8 @@ impl Condition {
                 right.reads(reads);
             }
             Self::Compare(_, left, right) => {
-                left.reads(reads);
-                right.reads(reads);
+                left.reads(calls, reads);
+                right.reads(calls, reads);
             }
         }
     }
@@ -109,15 +119,16 @@ impl Condition {
 }
 
 impl Number {
-    fn reads(&self, reads: &mut Reads) {
+    pub(in crate::rules) fn reads(&self, calls: &[Call], reads: &mut Reads) {
         match self {
             Self::Constant(_) => {}
             Self::Attribute(_) => reads.attributes = true,
             Self::Slot(slot) => reads.slots.push(*slot),
-            Self::Negate(inner) => inner.reads(reads),
+            Self::Call(place) => read_call(*place, calls, reads),
+            Self::Negate(inner) => inner.reads(calls, reads),
             Self::Calculate(_, both) => {
-                both.0.reads(reads);
-                both.1.reads(reads);
+                both.0.reads(calls, reads);
+                both.1.reads(calls, reads);
             }
         }
     }

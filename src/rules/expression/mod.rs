@@ -16,6 +16,6 @@ mod lower;
 mod parse;
 mod unit;
 
-pub(super) use call::{Call, Operation};
+pub(super) use call::{Aggregate, Asked, Call, Operation};
 pub(super) use form::{Arithmetic, Comparison, Condition, Number, Reads, Words};
 pub(super) use lower::{Lowering, check_syntax, lower};

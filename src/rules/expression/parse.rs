@@ -70,7 +70,10 @@ impl Parsed {
         let index = matches!(&part.expr, Expr::Call(call) if call.func_name == operators::INDEX);
         let list = matches!(part.expr, Expr::List(_));
         let call = matches!(&part.expr, Expr::Call(call) if call.func_name.starts_with(char::is_alphabetic));
-        let closed = if call {
+        let bare = matches!(&part.expr, Expr::Call(call) if call.args.is_empty());
+        let closed = if call && bare {
+            "()"
+        } else if call {
             ")"
         } else if index || list {
             "]"
