@@ -27,8 +27,8 @@ pub struct Assembly {
 /// Every fault of sensor types and rules, or of calendars.
 pub fn assemble(loaded: &Loaded, now: Timestamp) -> Result<Assembly, Vec<Fault>> {
     let types = load_sensor_types(&loaded.sensor_type_files)?;
-    let vocabulary = Vocabulary::new(types.values().map(|spec| &spec.sensor_type));
     let calendars = read_calendars(&loaded.calendar_files)?;
+    let vocabulary = Vocabulary::new(types.values().map(|spec| &spec.sensor_type)).with_shifts(calendars.shifts());
     compile(&loaded.rule_files, &vocabulary)?;
     let unknown = calendars.unknown_kinds(&types.values().map(|spec| &spec.sensor_type.asset_kind).collect());
     if !unknown.is_empty() {

@@ -136,7 +136,13 @@ impl Calendars {
     /// When the shift begins or ends next, strictly after `after`: the deadline of a rule that reads it.
     #[must_use]
     pub fn next_boundary(&self, shift: &str, after: Timestamp) -> Option<Boundary> {
-        let shift = self.shifts.get(self.shift_place(shift)?).filter(|_| self.covers(after))?;
+        self.next_boundary_at(self.shift_place(shift)?, after)
+    }
+
+    /// [`Self::next_boundary`] by place, for whoever asks often.
+    #[must_use]
+    pub fn next_boundary_at(&self, place: usize, after: Timestamp) -> Option<Boundary> {
+        let shift = self.shifts.get(place).filter(|_| self.covers(after))?;
         let ends = shift.before(after).filter(|window| window.holds(after));
         let found = match ends {
             Some(window) => Boundary { at: window.until, turn: Turn::Ends },
@@ -177,8 +183,14 @@ impl Calendars {
     /// When the route is served next, strictly after `after`.
     #[must_use]
     pub fn next_service(&self, route: &str, after: Timestamp) -> Option<Timestamp> {
-        let route = self.route(route).filter(|_| self.covers(after))?;
-        route.services.get(route.services.partition_point(|service| *service <= after)).copied()
+        self.next_service_of(self.route(route)?, after)
+    }
+
+    /// [`Self::next_service`] of a route of these calendars.
+    #[must_use]
+    pub fn next_service_of(&self, route: &Route, after: Timestamp) -> Option<Timestamp> {
+        let next = route.services.partition_point(|service| *service <= after);
+        route.services.get(next).copied().filter(|_| self.covers(after))
     }
 
     /// When the route was served last, at `at` or before.

@@ -147,6 +147,12 @@ pub enum TurnedBy {
     Sequence,
     /// A value has become as old as the rule asks.
     Age,
+    /// A shift begins or ends.
+    Shift,
+    /// The next service has come as near as the rule asks, or has been.
+    Service,
+    /// The rule, the calendars or the asset's attributes have changed.
+    Change,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

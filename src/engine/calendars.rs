@@ -3,9 +3,9 @@
 //! They come with the configuration, and once they near their end with an event of their own. The engine works out no
 //! date and no time zone; what it can be asked is in `domain::calendar`.
 //!
-//! A rule that reads a shift or a service changes its answer at a moment without any message. Whoever evaluates it
-//! waits for that moment the way a `held(…)` does: the next boundary (`Calendars::next_boundary`, `next_service`) is
-//! the call's wake, and the deadline with its reason follows.
+//! A rule that reads a shift or a service changes its answer at a moment without any message: the next boundary is what
+//! its condition waits for. With other tables these moments are others, so every asset with such a rule is judged anew,
+//! each by a deadline of its own.
 
 use super::state::Engine;
 use crate::domain::calendar::Calendars;
@@ -32,20 +32,25 @@ impl Engine {
     }
 
     /// Takes on tables for a later time, if they are of the configuration in force.
-    pub(super) fn expand(&mut self, version: ConfigurationVersion, calendars: &Calendars) -> Verdict {
+    pub(super) fn expand(&mut self, now: Timestamp, version: ConfigurationVersion, calendars: &Calendars) -> Verdict {
         let known = self.calendars().filter(|_| self.configuration_version() == Some(version));
         if known.is_some_and(|known| known.same_names(calendars)) && calendars.in_order() {
-            self.adopt_calendars(calendars);
+            self.adopt_calendars(now, calendars);
             Verdict::Accepted
         } else {
             Verdict::Refused(Refusal::InvalidConfiguration)
         }
     }
 
-    pub(super) fn adopt_calendars(&mut self, calendars: &Calendars) {
+    pub(super) fn adopt_calendars(&mut self, now: Timestamp, calendars: &Calendars) {
         if let Some(configuration) = &mut self.configuration {
             configuration.calendars.clone_from(calendars);
         }
+        let mut anew = Vec::new();
+        for state in self.inventory.assets.values_mut() {
+            anew.extend(state.judge_anew(now, &self.rules, |rule| rule.turns() && rule.reads_calendars()));
+        }
+        self.timers.set_all(anew);
         self.watch_calendars();
     }
 

@@ -7,13 +7,16 @@ use super::inventory::AssetState;
 use super::state::{Draft, Engine};
 use crate::domain::alarm::Cause;
 use crate::domain::decision::Fact;
-use crate::domain::event::{Deadline, DeadlineReason};
+use crate::domain::event::{Deadline, DeadlineReason, TurnedBy};
 use crate::domain::ids::{AlarmId, AssetId, AssetKind, DeviceId, RuleId};
 use crate::domain::observation::{Observation, Observed};
 use crate::domain::time::{Span, Timestamp};
 use crate::rules::{Evaluation, Inputs, Memory, Rule, RuleSet, Sample, Truth};
 use std::borrow::Cow;
 use std::sync::Arc;
+
+/// The node of a deadline that no call asks for: the asset is judged anew.
+const ANEW: u16 = u16::MAX;
 
 /// One rule for one asset.
 #[derive(Clone, Debug, Default)]
@@ -134,7 +137,8 @@ impl Engine {
             samples: &state.samples,
             fresh: fresh.map_or(&[], |fresh| &fresh.newest),
             earlier: fresh.map_or(&[], |fresh| &fresh.earlier),
-            attributes: &state.asset.attributes,
+            asset: &state.asset,
+            calendars: self.configuration.as_deref().map(|configuration| &configuration.calendars),
             silent,
             now,
         };
@@ -307,10 +311,17 @@ pub(super) fn deadlines<'a>(state: &'a AssetState, rules: &'a [Arc<Rule>]) -> im
 }
 
 impl Condition {
+    /// The asset is to be judged again at once: what the rule says may have changed, and when it may turn.
+    pub(super) fn judge_anew(&mut self, now: Timestamp, rule: &Rule, asset: &AssetId) -> Option<Deadline> {
+        self.wake = Some((ANEW, now));
+        self.timer = Some(now);
+        self.turns(rule, asset)
+    }
+
     /// The deadline of the moment that is waited for.
     pub(super) fn turns(&self, rule: &Rule, asset: &AssetId) -> Option<Deadline> {
         let (node, at) = self.wake?;
-        let by = rule.turned_by(node)?;
+        let by = if node == ANEW { TurnedBy::Change } else { rule.turned_by(node)? };
         let why = DeadlineReason::Turns { rule: rule.id.clone(), asset: asset.clone(), node, by };
         Some(Deadline { at, why })
     }

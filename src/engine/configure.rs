@@ -5,17 +5,19 @@ use super::inventory::AssetState;
 use super::state::{Draft, Engine};
 use crate::domain::alarm::Alarm;
 use crate::domain::configuration::Configuration;
-use crate::domain::ids::{AlarmId, AssetKind};
+use crate::domain::ids::{AlarmId, AssetKind, RuleId};
 use crate::domain::reason::{Refusal, Verdict};
 use crate::domain::task::CancelReason;
+use crate::domain::time::Timestamp;
 use crate::rules::{Rule, RuleSet, Vocabulary, compile};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Engine {
     pub(super) fn configure(&mut self, draft: &mut Draft, configuration: &Configuration) -> Verdict {
         let rules = compiled(configuration).filter(|_| configuration.calendars.in_order());
         let Some(rules) = rules else { return Verdict::Refused(Refusal::InvalidConfiguration) };
-        self.put_in_force(configuration, rules);
+        self.put_in_force(draft.now, configuration, rules);
         for alarm in self.alarms_without_rule() {
             self.dismiss(draft, alarm, CancelReason::RuleRemoved);
         }
@@ -24,14 +26,30 @@ impl Engine {
 
     /// Takes on a recorded configuration. One that this version can no longer read leaves no rules in force;
     /// the configuration on disk follows right after every start.
-    pub(super) fn adopt_configuration(&mut self, configuration: &Configuration) {
-        self.put_in_force(configuration, compiled(configuration).unwrap_or_default());
+    pub(super) fn adopt_configuration(&mut self, now: Timestamp, configuration: &Configuration) {
+        self.put_in_force(now, configuration, compiled(configuration).unwrap_or_default());
     }
 
-    fn put_in_force(&mut self, configuration: &Configuration, rules: RuleSet) {
+    fn put_in_force(&mut self, now: Timestamp, configuration: &Configuration, rules: RuleSet) {
+        let other_calendars = self.calendars() != Some(&configuration.calendars);
+        // Whether what a rule says may turn by time, and may turn otherwise than before.
+        let known = |rule: &Rule| {
+            place_of(&self.rules, &rule.applies_to, &rule.id).map(|place| &self.rules.for_kind(&rule.applies_to)[place])
+        };
+        let turns_anew = |rule: &Rule| {
+            let other = known(rule).is_none_or(|earlier| !rule.judges_like(earlier));
+            rule.turns() && (other || (other_calendars && rule.reads_calendars()))
+        };
+        let changed: BTreeSet<RuleId> =
+            rules.iter().filter(|rule| turns_anew(rule)).map(|rule| rule.id.clone()).collect();
+        let mut anew = Vec::new();
         for state in self.inventory.assets.values_mut() {
             refit(state, &self.rules, &rules);
+            if !changed.is_empty() {
+                anew.extend(state.judge_anew(now, &rules, |rule| changed.contains(&rule.id)));
+            }
         }
+        self.timers.set_all(anew);
         let mut changed = Vec::new();
         for device in self.inventory.devices.values_mut() {
             if let Some(sensor_type) = configuration.sensor_types.get(&device.device.sensor_type)
@@ -63,7 +81,8 @@ pub(super) fn compiled(configuration: &Configuration) -> Option<RuleSet> {
 
 /// What the rules of a configuration may talk about.
 pub(super) fn vocabulary(configuration: &Configuration) -> Vocabulary {
-    Vocabulary::new(configuration.sensor_types.values())
+    let shifts = configuration.calendars.shifts.iter().map(|shift| &shift.name);
+    Vocabulary::new(configuration.sensor_types.values()).with_shifts(shifts)
 }
 
 /// Carries what is known of an asset from one rule set to the next: samples by property, conditions by rule id, and what

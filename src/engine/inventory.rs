@@ -8,7 +8,7 @@ use crate::domain::ids::{AssetId, CrewId, DeviceId, PersonId};
 use crate::domain::person::Person;
 use crate::domain::time::Timestamp;
 use crate::estimate::silence::Silence;
-use crate::rules::Sample;
+use crate::rules::{Rule, RuleSet, Sample};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
@@ -37,6 +37,14 @@ pub(super) struct DeviceState {
     pub silence: Silence,
     /// A timer for its silence is set; its moment may be early.
     pub watched: bool,
+}
+
+impl AssetState {
+    /// The deadlines at which the asset is judged anew by those of its rules that are `like`.
+    pub fn judge_anew(&mut self, now: Timestamp, rules: &RuleSet, like: impl Fn(&Rule) -> bool) -> Vec<Deadline> {
+        let rules = rules.for_kind(&self.asset.kind).iter().zip(&mut self.conditions).filter(|(rule, _)| like(rule));
+        rules.filter_map(|(rule, condition)| condition.judge_anew(now, rule, &self.asset.id)).collect()
+    }
 }
 
 impl DeviceState {

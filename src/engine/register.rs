@@ -11,7 +11,9 @@ use crate::domain::reason::{Refusal, Verdict};
 use crate::domain::task::{CancelReason, TaskStatus};
 use crate::domain::time::{Span, Timestamp};
 use crate::estimate::silence::Silence;
+use crate::rules::Rule;
 use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
 
 /// What is expected of a device whose sensor type has left the configuration: a day between words.
 const INTERVAL_UNKNOWN: Span = Span::from_hours(24);
@@ -35,7 +37,7 @@ impl Engine {
     pub(super) fn adopt(&mut self, changes: &[RegistryChange], now: Timestamp) {
         for change in changes {
             match change {
-                RegistryChange::PutAsset(asset) => self.put_asset(asset),
+                RegistryChange::PutAsset(asset) => self.put_asset(asset, now),
                 RegistryChange::PutDevice(device) => self.put_device(device, now),
                 RegistryChange::PutCrew(crew) => {
                     self.inventory.crews.insert(crew.id.clone(), crew.clone());
@@ -101,25 +103,36 @@ impl Engine {
     }
 
     /// An asset that changes kind or person starts afresh: what was known of it was about something else.
-    fn put_asset(&mut self, asset: &Asset) {
+    fn put_asset(&mut self, asset: &Asset, now: Timestamp) {
         let slots = self.rules.slots(&asset.kind).len();
         let conditions = self.rules.for_kind(&asset.kind).len();
-        if let Some(state) = self.inventory.assets.get_mut(&asset.id) {
-            if state.asset.kind != asset.kind || state.asset.person != asset.person {
-                state.samples = vec![None; slots];
-                state.conditions = vec![Condition::default(); conditions];
+        let (samples, conditions) = (vec![None; slots], vec![Condition::default(); conditions]);
+        let fresh = match self.inventory.assets.entry(asset.id.clone()) {
+            Entry::Vacant(free) => {
+                let (asset, devices) = (asset.clone(), Vec::new());
+                free.insert(AssetState { asset, devices, samples, conditions, first_only: false });
+                true
             }
-            state.asset = asset.clone();
-            return;
-        }
-        let state = AssetState {
-            asset: asset.clone(),
-            devices: Vec::new(),
-            samples: vec![None; slots],
-            conditions: vec![Condition::default(); conditions],
-            first_only: false,
+            Entry::Occupied(mut known) => {
+                let state = known.get_mut();
+                let fresh = state.asset.kind != asset.kind || state.asset.person != asset.person;
+                if fresh {
+                    (state.samples, state.conditions) = (samples, conditions);
+                }
+                let same = state.asset.attributes == asset.attributes;
+                state.asset = asset.clone();
+                if same && !fresh {
+                    return;
+                }
+                fresh
+            }
         };
-        self.inventory.assets.insert(asset.id.clone(), state);
+        // Nothing was measured yet of what is fresh: only a calendar can say something about it.
+        let like = |rule: &Rule| rule.turns() && (rule.reads_calendars() || !fresh);
+        if let Some(state) = self.inventory.assets.get_mut(&asset.id) {
+            let anew = state.judge_anew(now, &self.rules, like);
+            self.timers.set_all(anew);
+        }
     }
 
     fn put_device(&mut self, device: &Device, now: Timestamp) {

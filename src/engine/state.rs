@@ -225,7 +225,7 @@ impl Engine {
                 Verdict::Accepted
             }
             Event::Erased { .. } => Verdict::Accepted,
-            Event::Expanded { version, calendars } => self.expand(*version, calendars),
+            Event::Expanded { version, calendars } => self.expand(draft.now, *version, calendars),
         }
     }
 
@@ -252,11 +252,13 @@ impl Engine {
             }
             Event::Registered(changes) if verdict == Verdict::Accepted => self.adopt(changes, draft.now),
             Event::Configured(_) if verdict != Verdict::Accepted => {}
-            Event::Configured(configuration) => self.adopt_configuration(configuration),
+            Event::Configured(configuration) => self.adopt_configuration(draft.now, configuration),
             Event::Due(deadline) => self.feed_due(draft.now, deadline),
             Event::Started => self.start(draft.now),
             Event::Released { through, undelivered } => self.identities.release(draft.now, *through, undelivered),
-            Event::Expanded { calendars, .. } if verdict == Verdict::Accepted => self.adopt_calendars(calendars),
+            Event::Expanded { calendars, .. } if verdict == Verdict::Accepted => {
+                self.adopt_calendars(draft.now, calendars);
+            }
             Event::Registered(_) | Event::Receipt(_) | Event::Erased { .. } | Event::Expanded { .. } => {}
         }
     }

@@ -11,11 +11,11 @@ use super::limits::CALLS_MAX;
 use super::memory::Memory;
 use super::rule::Rule;
 use super::truth::Truth;
+use crate::domain::asset::Asset;
+use crate::domain::calendar::Calendars;
 use crate::domain::observation::Value;
 use crate::domain::time::{Span, Timestamp};
-use smol_str::SmolStr;
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 /// The newest value of one property of one asset.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,8 +34,9 @@ pub struct Inputs<'a> {
     pub fresh: &'a [u16],
     /// Values that the message has brought and that are not the newest of their slot, in order of time.
     pub earlier: &'a [(u16, Sample)],
-    /// The asset's attributes, read as `asset.<name>`.
-    pub attributes: &'a BTreeMap<SmolStr, Value>,
+    /// Whose attributes are read as `asset.<name>`, and whose route is served.
+    pub asset: &'a Asset,
+    pub calendars: Option<&'a Calendars>,
     /// The asset's sensor is silent.
     pub silent: bool,
     pub now: Timestamp,
@@ -159,7 +160,7 @@ impl<'a> Moment<'a, '_> {
         match condition {
             Condition::Constant(value) => Truth::from(*value),
             Condition::Slot(slot) => boolean(self.value(*slot)),
-            Condition::Attribute(name) => boolean(self.inputs.attributes.get(name)),
+            Condition::Attribute(name) => boolean(self.inputs.asset.attributes.get(name)),
             Condition::Call(place) => self.answer(*place),
             Condition::Not(inner) => self.truth(inner).not(),
             // What decides alone is enough: until it changes, nothing else can change the answer.
@@ -251,7 +252,7 @@ impl<'a> Moment<'a, '_> {
         match number {
             Number::Constant(value) => Some(Reading::still(*value)),
             Number::Slot(slot) => as_number(self.value(*slot)).map(Reading::still),
-            Number::Attribute(name) => as_number(self.inputs.attributes.get(name)).map(Reading::still),
+            Number::Attribute(name) => as_number(self.inputs.asset.attributes.get(name)).map(Reading::still),
             Number::Call(place) => {
                 let outcome = self.outcomes.get(usize::from(*place)).filter(|outcome| !outcome.value.is_nan())?;
                 let Outcome { value, turns_at, drift, at_least, falls, loses } = *outcome;
@@ -298,7 +299,7 @@ impl<'a> Moment<'a, '_> {
         match words {
             Words::Constant(text) => Some(text),
             Words::Slot(slot) => as_text(self.value(*slot)),
-            Words::Attribute(name) => as_text(self.inputs.attributes.get(name)),
+            Words::Attribute(name) => as_text(self.inputs.asset.attributes.get(name)),
         }
     }
 

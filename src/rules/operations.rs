@@ -19,6 +19,8 @@ impl<'a> Moment<'a, '_> {
     pub fn work_out(&mut self, call: &'a Call, words: &mut [u64]) -> Outcome {
         match &call.operation {
             Operation::Silent => Outcome::truth(Truth::from(self.inputs.silent)),
+            Operation::InShift { shift } => self.in_shift(*shift),
+            Operation::NextService => self.next_service(),
             Operation::Held { condition, wait_for } => self.held(call, condition, *wait_for, words),
             Operation::Count { condition, window } => self.count(call, condition, *window, words),
             Operation::Window { aggregate: Aggregate::Average, number, window } => {
@@ -36,6 +38,26 @@ impl<'a> Moment<'a, '_> {
             Operation::Age { slot } => self.age(*slot),
             Operation::Then { first, second, within } => self.then(call, (first, second), *within, words),
         }
+    }
+
+    /// Whether the shift is on; unknown outside the time that the tables cover. Remembers nothing. Exact.
+    fn in_shift(&self, shift: u16) -> Outcome {
+        let (Some(calendars), now) = (self.inputs.calendars, self.inputs.now) else { return Outcome::UNKNOWN };
+        let on = calendars.in_shift_at(shift.into(), now);
+        let outcome = on.map_or(Outcome::UNKNOWN, |on| Outcome::truth(Truth::from(on)));
+        let turn = calendars.next_boundary_at(shift.into(), now);
+        turn.map_or(outcome, |turn| outcome.turning(turn.at))
+    }
+
+    /// How long until the asset's route is served; unknown without a route, and when no service is known to come.
+    /// Remembers nothing. Exact.
+    fn next_service(&self) -> Outcome {
+        let (now, asset) = (self.inputs.now, self.inputs.asset);
+        let route = self.inputs.calendars.and_then(|calendars| Some((calendars, calendars.route_of(asset)?)));
+        let next = route.and_then(|(calendars, route)| calendars.next_service_of(route, now));
+        next.map_or(Outcome::UNKNOWN, |at| {
+            Outcome { drift: -1, ..Outcome::number(at.since(now).as_micros() as f64) }.turning(at)
+        })
     }
 
     /// True once the condition has been true for `wait_for`: either the values themselves span that time, however late

@@ -62,7 +62,7 @@ fn conditions(found: &Found<'_>, kind: Option<&AssetKind>, vocabulary: &Vocabula
         [&found.when, &found.unless, &found.normal_when].into_iter().flatten().for_each(check_syntax);
         return None;
     };
-    let mut lowering = Lowering::new(kind, properties);
+    let mut lowering = Lowering::new(kind, properties, vocabulary);
     let mut lowered = |text: &Option<Written<'_>>| text.as_ref().and_then(|text| lower(&mut lowering, text));
     let (when, unless, normal_when) = (lowered(&found.when), lowered(&found.unless), lowered(&found.normal_when));
     let calls = lowering.calls.into_boxed_slice();
@@ -70,8 +70,9 @@ fn conditions(found: &Found<'_>, kind: Option<&AssetKind>, vocabulary: &Vocabula
     for condition in [&when, &unless, &normal_when].into_iter().flatten() {
         condition.reads(&calls, &mut reads);
     }
+    let reads_calendars = calls.iter().any(|call| call.operation.reads_calendars());
     let reads_silence = calls.iter().any(|call| call.operation == Operation::Silent);
-    Some(Lowered { when: when?, unless, normal_when, calls, reads: reads.into_slots(), reads_silence })
+    Some(Lowered { when: when?, unless, normal_when, calls, reads: reads.into_slots(), reads_silence, reads_calendars })
 }
 
 fn kind(field: &Field<'_>, vocabulary: &Vocabulary) -> Option<AssetKind> {

@@ -77,6 +77,7 @@ pub(super) struct Lowered {
     /// Every slot that any of them reads, ascending.
     pub reads: Box<[u16]>,
     pub reads_silence: bool,
+    pub reads_calendars: bool,
 }
 
 impl Rule {
@@ -90,6 +91,24 @@ impl Rule {
     #[must_use]
     pub const fn reads_silence(&self) -> bool {
         self.lowered.reads_silence
+    }
+
+    /// Whether the verdict depends on the calendars.
+    #[must_use]
+    pub const fn reads_calendars(&self) -> bool {
+        self.lowered.reads_calendars
+    }
+
+    /// Whether a verdict may turn without a message. A momentary rule is judged by messages only.
+    #[must_use]
+    pub fn turns(&self) -> bool {
+        !self.momentary && self.lowered.calls.iter().any(|call| call.turned_by.is_some())
+    }
+
+    /// Whether both rules say the same about the same asset.
+    #[must_use]
+    pub fn judges_like(&self, other: &Self) -> bool {
+        self.momentary == other.momentary && self.lowered == other.lowered
     }
 
     /// How many calls with a memory the rule makes.

@@ -3,7 +3,7 @@
 mod functions;
 
 use super::*;
-use crate::domain::asset::{Property, PropertyKind, SensorType};
+use crate::domain::asset::{Asset, Property, PropertyKind, SensorType};
 use crate::domain::fault::Fault;
 use crate::domain::ids::{AssetKind, PropertyName, RuleId, SensorTypeId};
 use crate::domain::observation::{Finite, Value};
@@ -44,7 +44,7 @@ fn vocabulary() -> Vocabulary {
         sensor_type("mat", "bed", &[("occupied", Boolean, "", None), ("press", Number, "", None)]),
         sensor_type("old-mat", "bed", &[("press", Boolean, "", None)]),
     ];
-    Vocabulary::new(types.iter())
+    Vocabulary::new(types.iter()).with_shifts(["day".into(), "night".into()].iter())
 }
 
 const RATIONALE: &str = r#"
@@ -104,6 +104,10 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(seconds * 1_000_000)
 }
 
+fn bin(attributes: BTreeMap<SmolStr, Value>) -> Asset {
+    Asset { id: "bin-1".into(), kind: "bin".into(), area: None, position: None, person: None, attributes }
+}
+
 /// A bin and what it was last seen to be. Times are seconds.
 #[derive(Clone, Default)]
 struct Bin {
@@ -130,11 +134,13 @@ impl Bin {
                 Some(Sample { value: value.clone(), observed_at: at(*observed_at), received_at: at(now) })
             })
             .collect();
+        let asset = bin(self.attributes.clone());
         let inputs = Inputs {
             samples: &samples,
             fresh: &[],
             earlier: &[],
-            attributes: &self.attributes,
+            asset: &asset,
+            calendars: None,
             silent: self.silent,
             now: at(now),
         };
@@ -277,6 +283,9 @@ fn every_fault_in_a_condition_has_its_place() {
         "then(tilt, silent(), \"5m\")",
         "then(tilt, fill > 0.5, \"32d\")",
         "cuont(tilt, \"1h\") > 1",
+        "in_shift(\"nigth\") || in_shift(night) || in_shift(1)",
+        "next_service() < 12 || next_service() > fill || next_service",
+        "next_service() == \"1h\" || age(fill) != \"1h\"",
     ];
     let report: Vec<String> = cases
         .iter()

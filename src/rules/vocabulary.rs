@@ -1,4 +1,5 @@
-//! What rules may talk about: the kinds of asset that sensor types measure, and their properties.
+//! What rules may talk about: the kinds of asset that sensor types measure, their properties, and the shifts of the
+//! calendars.
 //!
 //! Every property of a kind has a slot, in the order of the names, so that a condition reads an array and not a map.
 
@@ -10,7 +11,9 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default)]
 pub struct Vocabulary {
     kinds: BTreeMap<AssetKind, BTreeMap<PropertyName, Meaning>>,
+    shifts: Vec<SmolStr>,
     incomplete: bool,
+    shifts_unread: bool,
 }
 
 /// What the sensor types of one kind say about one property.
@@ -51,13 +54,35 @@ impl Vocabulary {
                 }
             }
         }
-        Self { kinds, incomplete: false }
+        Self { kinds, ..Self::default() }
     }
 
     /// The same vocabulary when some sensor types could not be read: a kind it does not know is then no fault.
     #[must_use]
     pub fn incomplete(self) -> Self {
         Self { incomplete: true, ..self }
+    }
+
+    /// The same vocabulary with the shifts of the calendars, in the order of their tables.
+    #[must_use]
+    pub fn with_shifts<'a>(self, names: impl Iterator<Item = &'a SmolStr>) -> Self {
+        Self { shifts: names.cloned().collect(), ..self }
+    }
+
+    /// The same vocabulary when the calendars could not be read: a shift it does not know is then no fault.
+    #[must_use]
+    pub fn without_calendars(self) -> Self {
+        Self { shifts_unread: true, ..self }
+    }
+
+    pub(super) fn shifts(&self) -> &[SmolStr] {
+        &self.shifts
+    }
+
+    /// The place of a shift among the tables of the calendars.
+    pub(super) fn shift(&self, name: &str) -> Option<u16> {
+        let place = self.shifts.iter().position(|known| known == name);
+        place.or(self.shifts_unread.then_some(0)).and_then(|place| u16::try_from(place).ok())
     }
 
     pub(super) const fn may_lack_kinds(&self) -> bool {

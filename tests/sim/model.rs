@@ -7,7 +7,7 @@ use super::record::{Named, Origin, Record, Sent, What};
 use super::town::{self, Settings};
 use super::world::ingress;
 use rettidig::domain::decision::{DeliveryEnd, Effect, Fact, Notice};
-use rettidig::domain::event::{Answer, CommandKind, Deadline, DeadlineReason, Event, RegistryChange, Reply};
+use rettidig::domain::event::{Answer, CommandKind, Deadline, DeadlineReason, Event, RegistryChange, Reply, TurnedBy};
 use rettidig::domain::ids::{DeliveryId, Seq};
 use rettidig::domain::observation::Observed;
 use rettidig::domain::person::Purpose;
@@ -359,6 +359,7 @@ impl Model {
                 passed(self.assets.get_mut(asset.as_str()).and_then(|asset| asset.tilted_due.take()));
                 self.raise(asset.as_str(), "tilted", at);
             }
+            DeadlineReason::Turns { asset, by: TurnedBy::Change, .. } => self.judge(asset.as_str(), at, None),
             DeadlineReason::Turns { asset, .. } => {
                 passed(self.assets.get(asset.as_str()).and_then(|asset| asset.wake));
                 self.judge(asset.as_str(), at, None);

@@ -3,6 +3,8 @@
 //! ```text
 //! rule hot for room: when = 'temperature > 30'; momentary = true   before everything: one rule more
 //! at 10:00 rule hot for room: when = 'temperature > 25'   … or later: the same rule, changed
+//! shift night 22:00-30:00            before everything: a shift on each of ten days
+//! service at 07:00                   … and when rooms are served
 //! at 10:00 room-1 temperature=31 door=open   several values in one message
 //! at 10:00 bin-1 fill=0.9            its sensor reports (observed now, arriving now)
 //! at 10:00 bin-1 fill=0.9 observed 08:00   … measured earlier
@@ -23,7 +25,7 @@
 
 use super::super::Engine;
 use crate::domain::asset::{Asset, Device, Property, PropertyKind, SensorType};
-use crate::domain::calendar::Calendars;
+use crate::domain::calendar::{Calendars, Day, DayKind, Route, Shift, Weekday, Window};
 use crate::domain::configuration::{Configuration, DispatchPolicy};
 use crate::domain::crew::Crew;
 use crate::domain::decision::{Decision, Effect};
@@ -58,9 +60,14 @@ impl Script {
         let now = at("00:00");
         let mut configuration = configuration();
         let told = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let (setting, lines): (Vec<_>, Vec<_>) = told.partition(|line| line.starts_with("rule "));
+        let setting = |line: &&str| ["rule ", "shift ", "service "].iter().any(|word| line.starts_with(word));
+        let (setting, lines): (Vec<_>, Vec<_>) = told.partition(setting);
         for line in setting {
-            put_rule(&mut configuration, line);
+            match line.split_whitespace().collect::<Vec<_>>()[..] {
+                ["shift", name, hours] => put_shift(&mut configuration.calendars, name, hours),
+                ["service", "at", time] => put_service(&mut configuration.calendars, time),
+                _ => put_rule(&mut configuration, line),
+            }
         }
         let configured = Event::Configured(Box::new(configuration.clone()));
         let waiting = [configured, Event::Registered(registry()), Event::Started];
@@ -343,6 +350,33 @@ pub(super) fn configuration() -> Configuration {
         dispatch: DispatchPolicy::default(),
         calendars: Calendars::default(),
     }
+}
+
+fn cover_ten_days(calendars: &mut Calendars) {
+    calendars.covers = Window { from: at("00:00"), until: at("240:00") };
+    calendars.renew_at = at("144:00");
+    let day = |n: i64| Day {
+        from: at("00:00") + Span::from_hours(n * 24),
+        weekday: Weekday::Monday,
+        kind: DayKind::Workday,
+        name: None,
+    };
+    calendars.days = (0..10).map(day).collect();
+}
+
+fn put_shift(calendars: &mut Calendars, name: &str, hours: &str) {
+    cover_ten_days(calendars);
+    let (from, until) = hours.split_once('-').expect("from-until");
+    let on =
+        |day| Window { from: at(from) + Span::from_hours(day * 24), until: at(until) + Span::from_hours(day * 24) };
+    calendars.shifts.push(Shift { name: name.into(), windows: (0_i64..10).map(on).collect() });
+}
+
+fn put_service(calendars: &mut Calendars, time: &str) {
+    cover_ten_days(calendars);
+    let services = (0_i64..10).map(|day| at(time) + Span::from_hours(day * 24)).collect();
+    calendars.routes.push(Route { name: "daily".into(), services });
+    calendars.default_routes.insert(AssetKind::new("room"), "daily".into());
 }
 
 /// `rule NAME for KIND: lines of its table; between semicolons`

@@ -193,6 +193,12 @@ enum TurnedByCode {
     Sequence,
     #[n(3)]
     Age,
+    #[n(4)]
+    Shift,
+    #[n(5)]
+    Service,
+    #[n(6)]
+    Change,
 }
 
 impl<'a> From<&'a event::Event> for Event<'a> {
@@ -405,6 +411,9 @@ impl From<event::TurnedBy> for TurnedByCode {
             event::TurnedBy::Window => Self::Window,
             event::TurnedBy::Sequence => Self::Sequence,
             event::TurnedBy::Age => Self::Age,
+            event::TurnedBy::Shift => Self::Shift,
+            event::TurnedBy::Service => Self::Service,
+            event::TurnedBy::Change => Self::Change,
         }
     }
 }
@@ -416,6 +425,9 @@ impl From<TurnedByCode> for event::TurnedBy {
             TurnedByCode::Window => Self::Window,
             TurnedByCode::Sequence => Self::Sequence,
             TurnedByCode::Age => Self::Age,
+            TurnedByCode::Shift => Self::Shift,
+            TurnedByCode::Service => Self::Service,
+            TurnedByCode::Change => Self::Change,
         }
     }
 }

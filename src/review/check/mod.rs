@@ -91,6 +91,10 @@ pub fn check(
     let vocabulary = Vocabulary::new(sensor_types.types.iter());
     let vocabulary = if sensor_types.complete { vocabulary } else { vocabulary.incomplete() };
     let calendars = read_calendars(&texts.calendar_files()).map_err(|found| faults.extend(found)).ok();
+    let vocabulary = match &calendars {
+        Some(calendars) => vocabulary.with_shifts(calendars.shifts()),
+        None => vocabulary.without_calendars(),
+    };
     if let Some(calendars) = calendars.as_ref().filter(|_| sensor_types.complete) {
         faults.extend(calendars.unknown_kinds(&sensor_types.types.iter().map(|known| &known.asset_kind).collect()));
     }

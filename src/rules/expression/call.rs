@@ -33,6 +33,10 @@ pub(in crate::rules) struct Call {
 pub(in crate::rules) enum Operation {
     /// `silent()`
     Silent,
+    /// `in_shift("night")`: the shift's place among the tables of the calendars.
+    InShift { shift: u16 },
+    /// `next_service()`
+    NextService,
     /// `held(condition, "10m")`
     Held { condition: Condition, wait_for: Span },
     /// `count(condition, "1h")`
@@ -65,7 +69,7 @@ impl Operation {
     pub(super) fn reads(&self, calls: &[Call]) -> Reads {
         let mut reads = Reads::default();
         match self {
-            Self::Silent => {}
+            Self::Silent | Self::InShift { .. } | Self::NextService => {}
             Self::Held { condition, .. } | Self::Count { condition, .. } => condition.reads(calls, &mut reads),
             Self::Window { number, .. } | Self::Rate { number, .. } | Self::Delta { number } => {
                 number.reads(calls, &mut reads);
@@ -79,11 +83,17 @@ impl Operation {
         reads
     }
 
+    pub(in crate::rules) const fn reads_calendars(&self) -> bool {
+        matches!(self, Self::InShift { .. } | Self::NextService)
+    }
+
     pub(super) fn constant(&self, calls: &[Call]) -> bool {
         match self {
             Self::Held { condition, .. } => condition.constant(calls),
             // What is measured changes; a call that measures nothing is a fault.
             Self::Silent
+            | Self::InShift { .. }
+            | Self::NextService
             | Self::Count { .. }
             | Self::Window { .. }
             | Self::Rate { .. }

@@ -11,6 +11,7 @@ use crate::domain::time::Span;
 use crate::rules::limits::{CALLS_MAX, HELD, STATEFUL_NODES_MAX};
 use crate::rules::memory::fingerprint;
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue};
+use smol_str::SmolStr;
 
 impl Walk<'_, '_> {
     pub(super) fn function(&mut self, part: &IdedExpr, call: &CallExpr) -> Option<Typed> {
@@ -122,6 +123,7 @@ impl Walk<'_, '_> {
             }
             Parameter::Property => self.property_slot(function, part).map(Argument::Property),
             Parameter::LengthOfTime => self.length_of_time(function, part).map(Argument::LengthOfTime),
+            Parameter::Shift => self.shift(function, part).map(Argument::Shift),
         }
     }
 
@@ -142,6 +144,22 @@ impl Walk<'_, '_> {
                 None
             }
         }
+    }
+
+    fn shift(&self, function: &Function, part: &IdedExpr) -> Option<u16> {
+        let Expr::Literal(LiteralValue::String(name)) = &part.expr else {
+            self.unusable(function, part, "is not the name of a shift in quotes");
+            return None;
+        };
+        let place = self.lowering.vocabulary.shift(name.inner());
+        if place.is_none() {
+            self.fault(
+                self.parsed.span(part),
+                format!("no calendar has a shift `{}`", name.inner()),
+                suggest_known(name.inner(), self.lowering.vocabulary.shifts().iter().map(SmolStr::as_str)),
+            );
+        }
+        place
     }
 
     fn unusable(&self, function: &Function, part: &IdedExpr, why: &str) {
@@ -177,7 +195,7 @@ impl Argument {
     fn unit(&self) -> Option<Unit> {
         match self {
             Self::Number(_, unit) => Some(unit.clone()),
-            Self::Condition(..) | Self::Property(_) | Self::LengthOfTime(_) => None,
+            Self::Condition(..) | Self::Property(_) | Self::LengthOfTime(_) | Self::Shift(_) => None,
         }
     }
 }

@@ -17,7 +17,16 @@ impl Walk<'_, '_> {
     ) -> Option<Condition> {
         let (left, right) = (self.typed(left_part), self.typed(right_part));
         let equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
-        let same = match (left?, right?) {
+        let (left, right) = (left?, right?);
+        if equality && (left.passes() || right.passes()) {
+            self.fault(
+                self.parsed.span(part),
+                format!("`{}` is true at one instant, if ever", self.parsed.source_of(part)),
+                "a time that passes is compared with < <= > >=".to_owned(),
+            );
+            return None;
+        }
+        let same = match (left, right) {
             (Typed::Number(left, left_unit), Typed::Number(right, right_unit)) => {
                 let (left, right) = (((left, left_unit), left_part), ((right, right_unit), right_part));
                 let (_, left, right) = self.agree(part, left, right)?;

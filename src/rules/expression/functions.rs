@@ -18,6 +18,8 @@ pub(super) enum Parameter {
     /// The name of a property, of any type.
     Property,
     LengthOfTime,
+    /// The name of a shift, in quotes.
+    Shift,
 }
 
 /// An argument after lowering, as its parameter asks.
@@ -26,6 +28,7 @@ pub(super) enum Argument {
     Number(Number, Unit),
     Property(u16),
     LengthOfTime(Span),
+    Shift(u16),
 }
 
 /// What a call answers.
@@ -58,7 +61,7 @@ pub(super) struct Function {
 /// The arguments of a call, taken one after the other.
 pub(super) struct Arguments(std::vec::IntoIter<Argument>);
 
-pub(super) const FUNCTIONS: [Function; 11] = [
+pub(super) const FUNCTIONS: [Function; 13] = [
     Function {
         name: "age",
         parameters: &[Parameter::Property],
@@ -118,6 +121,15 @@ pub(super) const FUNCTIONS: [Function; 11] = [
         },
     },
     Function {
+        name: "in_shift",
+        parameters: &[Parameter::Shift],
+        gives: Gives::Truth,
+        words: 0,
+        turned_by: Some(TurnedBy::Shift),
+        example: "in_shift(\"night\")",
+        build: |mut arguments| Some(Operation::InShift { shift: arguments.shift()? }),
+    },
+    Function {
         name: "max",
         parameters: &[Parameter::MeasuredNumber, Parameter::LengthOfTime],
         gives: Gives::Same,
@@ -134,6 +146,15 @@ pub(super) const FUNCTIONS: [Function; 11] = [
         turned_by: Some(TurnedBy::Window),
         example: "min(fill, \"15m\") > 0.8",
         build: |arguments| window(arguments, Aggregate::Least),
+    },
+    Function {
+        name: "next_service",
+        parameters: &[],
+        gives: Gives::LengthOfTime,
+        words: 0,
+        turned_by: Some(TurnedBy::Service),
+        example: "next_service() < \"12h\"",
+        build: |_| Some(Operation::NextService),
     },
     Function {
         name: "rate",
@@ -192,6 +213,10 @@ impl Arguments {
 
     fn property(&mut self) -> Option<u16> {
         if let Argument::Property(slot) = self.0.next()? { Some(slot) } else { None }
+    }
+
+    fn shift(&mut self) -> Option<u16> {
+        if let Argument::Shift(place) = self.0.next()? { Some(place) } else { None }
     }
 
     fn length_of_time(&mut self) -> Option<Span> {

@@ -14,7 +14,7 @@ use crate::domain::fault::suggest_known;
 use crate::domain::ids::{AssetKind, PropertyName};
 use crate::domain::time::Span;
 use crate::domain::toml_reader::Text;
-use crate::rules::vocabulary::Meaning;
+use crate::rules::vocabulary::{Meaning, Vocabulary};
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
@@ -31,6 +31,7 @@ const EXACT_WHOLE_MAX: i64 = 1 << 53;
 pub(in crate::rules) struct Lowering<'v> {
     pub kind: &'v AssetKind,
     pub properties: &'v BTreeMap<PropertyName, Meaning>,
+    pub vocabulary: &'v Vocabulary,
     /// The calls in them so far, each once, inner ones first.
     pub calls: Vec<Call>,
     /// Calls with a memory that were opened so far.
@@ -38,8 +39,12 @@ pub(in crate::rules) struct Lowering<'v> {
 }
 
 impl<'v> Lowering<'v> {
-    pub(in crate::rules) const fn new(kind: &'v AssetKind, properties: &'v BTreeMap<PropertyName, Meaning>) -> Self {
-        Self { kind, properties, calls: Vec::new(), opened: 0 }
+    pub(in crate::rules) const fn new(
+        kind: &'v AssetKind,
+        properties: &'v BTreeMap<PropertyName, Meaning>,
+        vocabulary: &'v Vocabulary,
+    ) -> Self {
+        Self { kind, properties, vocabulary, calls: Vec::new(), opened: 0 }
     }
 }
 
@@ -224,6 +229,11 @@ impl Walk<'_, '_> {
 }
 
 impl Typed {
+    /// Whether it is a length of time, which changes while nothing happens.
+    pub(super) const fn passes(&self) -> bool {
+        matches!(self, Self::Number(_, Unit::Time))
+    }
+
     pub(super) const fn describe(&self) -> &'static str {
         match self {
             Self::Number(_, Unit::Time) => "a length of time",

@@ -1,13 +1,14 @@
 //! Functions with a memory, against what a person would work out with all measurements at hand.
 
 use super::*;
-use crate::rules::evaluate::Inputs;
+use crate::domain::calendar::{Calendars, Route, Shift, Window};
 
 /// A bin whose fill, tilt and lid are measured; times are seconds.
 #[derive(Clone, Default)]
 struct Measured {
     samples: [Option<Sample>; 4],
     asset: BTreeMap<SmolStr, Value>,
+    calendars: Calendars,
 }
 
 const SLOTS: [&str; 4] = ["fill", "lid", "temperature", "tilt"];
@@ -44,7 +45,8 @@ impl Measured {
         fresh: &[u16],
         earlier: &[(u16, Sample)],
     ) -> Evaluation {
-        let inputs = Inputs { samples: &self.samples, fresh, earlier, attributes: &self.asset, silent: false, now };
+        let (asset, calendars) = (bin(self.asset.clone()), Some(&self.calendars));
+        let inputs = Inputs { samples: &self.samples, fresh, earlier, asset: &asset, calendars, silent: false, now };
         let evaluation = rule.evaluate(&inputs, memory);
         assert!(evaluation.wake.is_none_or(|(_, wake)| wake > now), "{evaluation:?} at {now:?}");
         evaluation
@@ -183,6 +185,56 @@ fn calls_may_stand_in_calls() {
     assert_eq!(bin.wait(&rule, &mut memory, at(180)).when, Truth::True);
 }
 
+fn hours(hours: i64) -> Timestamp {
+    at(hours * 3_600)
+}
+
+/// Nights from 22 to 6, and a service at 7 on even days, of the first ten days.
+fn ten_days() -> Calendars {
+    let nights = (0..9).map(|day| Window { from: hours(day * 24 + 22), until: hours(day * 24 + 30) });
+    let services = (0..5).map(|day| hours(day * 48 + 7));
+    Calendars {
+        covers: Window { from: at(0), until: hours(240) },
+        shifts: vec![
+            Shift { name: "day".into(), windows: Vec::new() },
+            Shift { name: "night".into(), windows: nights.collect() },
+        ],
+        routes: vec![Route { name: "even".into(), services: services.collect() }],
+        ..Calendars::default()
+    }
+}
+
+#[test]
+fn a_shift_turns_at_its_boundaries() {
+    let (rule, mut memory) = (when("in_shift(\"night\") && !in_shift(\"day\")"), Memory::default());
+    let bin = Measured { calendars: ten_days(), ..Measured::default() };
+    let mut turns = Vec::new();
+    let mut now = at(0);
+    loop {
+        let said = bin.wait(&rule, &mut memory, now);
+        turns.push(said.when);
+        let Some((_, wake)) = said.wake else { break };
+        assert_eq!(bin.wait(&rule, &mut memory, wake - Span::from_micros(1)).when, said.when);
+        now = wake;
+    }
+    assert_eq!((turns.len(), now, &turns[..3]), (19, hours(222), &[Truth::False, Truth::True, Truth::False][..]));
+    assert_eq!(bin.wait(&rule, &mut memory, hours(240)).when, Truth::Unknown, "beyond the tables");
+}
+
+#[test]
+fn the_next_service_comes_nearer_and_then_is_the_one_after() {
+    let (rule, mut memory) = (when("next_service() <= \"24h\""), Memory::default());
+    let mut bin = Measured { calendars: ten_days(), ..Measured::default() };
+    assert_eq!(bin.wait(&rule, &mut memory, at(0)).when, Truth::Unknown, "it is on no route");
+    bin.asset.insert("route".into(), Value::Text("even".into()));
+    let said = bin.wait(&rule, &mut memory, hours(7));
+    assert_eq!((said.when, said.wake), (Truth::False, Some((0, hours(31)))));
+    let said = bin.wait(&rule, &mut memory, hours(31));
+    assert_eq!((said.when, said.wake), (Truth::True, Some((0, hours(55)))));
+    assert_eq!(bin.wait(&rule, &mut memory, hours(55)).when, Truth::False);
+    assert_eq!(bin.wait(&rule, &mut memory, hours(200)).when, Truth::Unknown, "no further one is known");
+}
+
 const WINDOW: i64 = 3_600;
 const PANE: i64 = WINDOW / 8;
 
@@ -272,11 +324,13 @@ proptest! {
         moments in prop::collection::vec(1_i64..900_000_000, 6),
     ) {
         let rule = compiled(
-            "when = 'count(fill >= 0.5, \"10m\") >= 2 && age(fill) > \"3m\" || then(tilt, fill < 0.5, \"4m\")'\n\
+            "when = 'count(fill >= 0.5, \"10m\") >= 2 && age(fill) > \"3m\" || then(tilt, fill < 0.5, \"4m\") && next_service() < \"9h\"'\n\
              normal_when = 'held(count(tilt, \"7m\") < 2, \"90s\") && !(age(tilt) - age(fill) > \"30s\")'\n\
-             unless = 'avg(fill, \"5m\") > 0.7 || count(tilt, \"5m\") + count(!tilt, \"5m\") > 3'",
+             unless = 'avg(fill, \"5m\") > 0.7 && in_shift(\"night\") || count(tilt, \"5m\") + count(!tilt, \"5m\") > 3'",
         );
-        let (mut bin, mut memory, mut now) = (Measured::default(), Memory::default(), 0);
+        let mut bin = Measured { calendars: ten_days(), ..Measured::default() };
+        bin.asset.insert("route".into(), Value::Text("even".into()));
+        let (mut memory, mut now) = (Memory::default(), 21 * 3_600 + 3_000);
         let mut said: Option<(Timestamp, Evaluation)> = None;
         let last = [(100_000, 0, false, 0)];
         for (step, fill, tilt, late) in messages.into_iter().chain(last) {
