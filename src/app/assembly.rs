@@ -6,7 +6,7 @@ use crate::domain::configuration::Configuration;
 use crate::domain::fault::Fault;
 use crate::domain::ids::{ConfigurationVersion, SensorTypeId};
 use crate::domain::time::Timestamp;
-use crate::rules::{Vocabulary, compile};
+use crate::rules::{Budget, Vocabulary, compile};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -29,7 +29,12 @@ pub fn assemble(loaded: &Loaded, now: Timestamp) -> Result<Assembly, Vec<Fault>>
     let types = load_sensor_types(&loaded.sensor_type_files)?;
     let calendars = read_calendars(&loaded.calendar_files)?;
     let vocabulary = Vocabulary::new(types.values().map(|spec| &spec.sensor_type)).with_shifts(calendars.shifts());
-    compile(&loaded.rule_files, &vocabulary)?;
+    let limits = &loaded.settings.limits;
+    let budget = Budget { assets: limits.planned_assets.into(), bytes_max: limits.rule_state_bytes_max() };
+    let over = compile(&loaded.rule_files, &vocabulary)?.over(budget);
+    if !over.is_empty() {
+        return Err(over);
+    }
     let unknown = calendars.unknown_kinds(&types.values().map(|spec| &spec.sensor_type.asset_kind).collect());
     if !unknown.is_empty() {
         return Err(unknown);

@@ -59,6 +59,8 @@ pub(super) const RECEIVE_MAXIMUM: Whole = Whole { default: 1_024, min: 1, max: 1
 pub(super) const KEEP_ALIVE_MAX: Length = length(Span::from_mins(30), Span::from_secs(10), Span::from_hours(18));
 pub(super) const DELIVERIES_PENDING_MAX: Whole = Whole { default: 100_000, min: 100, max: 10_000_000 };
 pub(super) const CLOSED_ROWS_MAX: Whole = Whole { default: 10_000, min: 10, max: 1_000_000 };
+pub(super) const PLANNED_ASSETS: Whole = Whole { default: 100_000, min: 1, max: 2_000_000 };
+pub(super) const RULE_STATE_MEBIBYTES_MAX: Whole = Whole { default: 1_024, min: 1, max: 65_536 };
 pub(super) const LIVE_STREAMS_MAX: Whole = Whole { default: 200, min: 1, max: 10_000 };
 pub(super) const REQUEST_BYTES_MAX: Whole = Whole { default: 1_048_576, min: 1_024, max: 67_108_864 };
 

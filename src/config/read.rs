@@ -203,6 +203,8 @@ fn limits(mut section: Section<'_>) -> Limits {
         keep_alive_max: length(&mut section, "keep_alive_max", knobs::KEEP_ALIVE_MAX),
         deliveries_pending_max: whole(&mut section, "deliveries_pending_max", knobs::DELIVERIES_PENDING_MAX),
         closed_rows_max: whole(&mut section, "closed_rows_max", knobs::CLOSED_ROWS_MAX),
+        planned_assets: whole(&mut section, "planned_assets", knobs::PLANNED_ASSETS),
+        rule_state_mebibytes_max: whole(&mut section, "rule_state_mebibytes_max", knobs::RULE_STATE_MEBIBYTES_MAX),
         live_streams_max: whole(&mut section, "live_streams_max", knobs::LIVE_STREAMS_MAX),
         request_bytes_max: whole(&mut section, "request_bytes_max", knobs::REQUEST_BYTES_MAX),
     };

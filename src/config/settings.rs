@@ -242,6 +242,12 @@ pub struct Limits {
     /// Closed alarms and tasks that the live screens still show; older ones are in the history.
     #[schemars(transform = knobs::CLOSED_ROWS_MAX.in_schema())]
     pub closed_rows_max: u32,
+    /// Assets of one kind that the memory of rules is planned for.
+    #[schemars(transform = knobs::PLANNED_ASSETS.in_schema())]
+    pub planned_assets: u32,
+    /// What rules may remember about that many assets. Rules that need more are not loaded; the fault names the costliest.
+    #[schemars(transform = knobs::RULE_STATE_MEBIBYTES_MAX.in_schema())]
+    pub rule_state_mebibytes_max: u32,
     /// Screens that follow live. A further one is told to try again later.
     #[schemars(transform = knobs::LIVE_STREAMS_MAX.in_schema())]
     pub live_streams_max: u32,
@@ -315,6 +321,14 @@ impl LogFormat {
             Self::Text => "text",
             Self::Json => "json",
         }
+    }
+}
+
+impl Limits {
+    /// Bytes that rules may remember about the planned assets of one kind.
+    #[must_use]
+    pub const fn rule_state_bytes_max(&self) -> u64 {
+        self.rule_state_mebibytes_max as u64 * 1_024 * 1_024
     }
 }
 

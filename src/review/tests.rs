@@ -117,6 +117,8 @@ fn the_shipped_rules_are_right() {
     bin-full                              bin            3        0                       16
     bin-silent                            bin            4        0                       16
     bin-tilted                            bin            3        1                       32
+
+    100000 assets of one kind: 11 MiB of 1024 MiB
     "#);
     let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
     let written = rule("waste.toml").matches("[[rule]]").count() + rule("beds.toml").matches("[[rule]]").count();
@@ -143,6 +145,35 @@ fn an_offer_that_waits_longer_than_the_response_may_take_is_a_fault() {
     let report = checked(folder.path());
     let found: Vec<_> = report.faults.iter().map(|fault| fault.message.as_str()).collect();
     assert_eq!(found, ["the rule `bin-fire` asks for a response within 30s, but one crew alone has 1m to answer"]);
+}
+
+#[test]
+fn rules_that_remember_too_much_are_a_fault_that_names_the_costliest() {
+    let (_, reasons) = WHOLE.split_once("on_delay").unwrap();
+    let rule = |id: &str, when: &str| {
+        format!("[[rule]]\nid = '{id}'\napplies_to = 'bin'\nwhen = '{when}'\non_delay{reasons}\n")
+    };
+    let text = [
+        rule("one", "avg(temperature, \"1h\") > 50"),
+        rule("two", "tilt"),
+        rule("three", "rate(temperature, \"1h\") > 5 && max(temperature, \"1h\") > 40"),
+    ]
+    .concat();
+    let folder = folder(&[("sensor-types/bin.toml", BIN), ("rules/r.toml", &text)]);
+    assert!(checked(folder.path()).passed());
+    let settings = "[limits]\nplanned_assets = 1_000_000\nrule_state_mebibytes_max = 400\n";
+    fs::write(folder.path().join(SETTINGS_FILE), settings).unwrap();
+    let report = checked(folder.path());
+    let found: Vec<_> = report.faults.iter().map(|fault| (report.place(fault), fault.message.as_str())).collect();
+    let bytes = 168 + 16 + 16 + 168 + 80;
+    let message =
+        format!("the rules for `bin` remember {bytes} bytes about each asset, 428 MiB about 1000000: at most 400 MiB");
+    assert_eq!(found, [(Some((29, 1)), message.as_str())]);
+    let suggestion = report.faults[0].suggestion.as_deref().unwrap();
+    assert!(
+        suggestion.starts_with("the costliest are `three` 264 bytes, `one` 168 bytes, `two` 16 bytes; "),
+        "{suggestion}"
+    );
 }
 
 #[test]

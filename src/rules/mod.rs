@@ -25,6 +25,6 @@ mod tests;
 pub use evaluate::{Evaluation, Inputs, Sample};
 pub use memory::{CallName, Memory, Remembered};
 pub use rule::{Conditions, Rationalisation, Rule, TaskTemplate, Text};
-pub use set::{RuleSet, compile};
+pub use set::{Budget, RuleSet, compile};
 pub use truth::Truth;
 pub use vocabulary::{SlotLayout, Vocabulary};

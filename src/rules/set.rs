@@ -12,6 +12,17 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
+/// Rules that a fault about all of them names.
+const COSTLIEST: usize = 3;
+const MEBIBYTE: u64 = 1_024 * 1_024;
+
+/// How much rules may remember: for this many assets of one kind, at most so many bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    pub assets: u64,
+    pub bytes_max: u64,
+}
+
 /// The rules in force, and where the values they read stand.
 #[derive(Clone, Debug, Default)]
 pub struct RuleSet {
@@ -105,6 +116,44 @@ impl RuleSet {
     #[must_use]
     pub fn rule(&self, id: &RuleId) -> Option<&Arc<Rule>> {
         self.rules.get(id)
+    }
+
+    /// Bytes that all rules together remember about one asset of this kind.
+    #[must_use]
+    pub fn state_bytes(&self, kind: &AssetKind) -> usize {
+        self.for_kind(kind).iter().map(|rule| rule.state_bytes()).sum()
+    }
+
+    /// A fault for each kind of asset whose rules would remember more than they may, at the costliest of them.
+    #[must_use]
+    pub fn over(&self, budget: Budget) -> Vec<Fault> {
+        self.kinds().filter_map(|kind| self.over_for(kind, budget)).collect()
+    }
+
+    fn over_for(&self, kind: &AssetKind, budget: Budget) -> Option<Fault> {
+        let bytes = self.state_bytes(kind);
+        let total = (bytes as u64).saturating_mul(budget.assets);
+        if total <= budget.bytes_max {
+            return None;
+        }
+        let mut costly: Vec<&Arc<Rule>> = self.for_kind(kind).iter().collect();
+        costly.sort_by_key(|rule| std::cmp::Reverse(rule.state_bytes()));
+        let named: Vec<String> =
+            costly.iter().take(COSTLIEST).map(|rule| format!("`{}` {} bytes", rule.id, rule.state_bytes())).collect();
+        let mebibytes = |bytes: u64| bytes.div_ceil(MEBIBYTE);
+        let (named, planned) = (named.join(", "), budget.assets);
+        costly.first().map(|rule| Fault {
+            file: rule.file.clone(),
+            span: rule.place.clone(),
+            message: format!(
+                "the rules for `{kind}` remember {bytes} bytes about each asset, {} MiB about {planned}: at most {} MiB",
+                mebibytes(total),
+                mebibytes(budget.bytes_max)
+            ),
+            suggestion: Some(format!(
+                "the costliest are {named}; or change rule_state_mebibytes_max or planned_assets in [limits]"
+            )),
+        })
     }
 
     /// Where the values of assets of this kind stand; without slots for a kind no sensor type measures.

@@ -12,7 +12,7 @@ use crate::config::{ConfigError, Settings, Texts, WrittenCalendars, read_calenda
 use crate::domain::asset::SensorType;
 use crate::domain::fault::Fault;
 use crate::domain::ids::{AssetKind, RuleId};
-use crate::rules::{self, Rule, RuleSet, Vocabulary};
+use crate::rules::{self, Budget, Rule, RuleSet, Vocabulary};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -38,6 +38,8 @@ pub struct Summary {
     pub kinds: Vec<KindSummary>,
     pub rules: Vec<RuleSummary>,
     pub calendars: CalendarSummary,
+    /// What rules may remember about the assets of one kind.
+    pub budget: Budget,
 }
 
 /// One kind of asset.
@@ -101,12 +103,13 @@ pub fn check(
     let rules = rules::compile(&texts.rule_files(), &vocabulary).map_err(|found| faults.extend(found)).ok();
     if let (Some(settings), Some(rules)) = (&settings, &rules) {
         faults.extend(rules.iter().filter_map(|rule| too_slow_an_offer(rule, settings)));
+        faults.extend(rules.over(budget(settings)));
     }
     faults.sort_by(|a, b| (&a.file, a.span.start, a.span.end).cmp(&(&b.file, b.span.start, b.span.end)));
-    let summary = rules
-        .zip(calendars)
-        .filter(|_| faults.is_empty())
-        .map(|(rules, calendars)| summarise(&texts, &sensor_types.types, &rules, &calendars));
+    let summary =
+        rules.zip(calendars).zip(settings).filter(|_| faults.is_empty()).map(|((rules, calendars), settings)| {
+            summarise(&texts, &sensor_types.types, &rules, (&calendars, &settings))
+        });
     Ok(Report { faults, summary, texts })
 }
 
@@ -147,7 +150,17 @@ fn too_slow_an_offer(rule: &Rule, settings: &Settings) -> Option<Fault> {
     })
 }
 
-fn summarise(texts: &Texts, sensor_types: &[SensorType], rules: &RuleSet, calendars: &WrittenCalendars) -> Summary {
+fn budget(settings: &Settings) -> Budget {
+    let limits = &settings.limits;
+    Budget { assets: limits.planned_assets.into(), bytes_max: limits.rule_state_bytes_max() }
+}
+
+fn summarise(
+    texts: &Texts,
+    sensor_types: &[SensorType],
+    rules: &RuleSet,
+    (calendars, settings): (&WrittenCalendars, &Settings),
+) -> Summary {
     let mut kinds: Vec<AssetKind> = sensor_types.iter().map(|sensor_type| sensor_type.asset_kind.clone()).collect();
     kinds.sort();
     kinds.dedup();
@@ -155,7 +168,7 @@ fn summarise(texts: &Texts, sensor_types: &[SensorType], rules: &RuleSet, calend
         sensor_types: sensor_types.iter().filter(|sensor_type| sensor_type.asset_kind == kind).count(),
         properties: rules.slots(&kind).len(),
         rules: rules.for_kind(&kind).len(),
-        state_bytes_per_asset: rules.for_kind(&kind).iter().map(|rule| rule.state_bytes()).sum(),
+        state_bytes_per_asset: rules.state_bytes(&kind),
         kind,
     };
     let rule = |rule: &Rule| RuleSummary {
@@ -178,6 +191,16 @@ fn summarise(texts: &Texts, sensor_types: &[SensorType], rules: &RuleSet, calend
         kinds: kinds.into_iter().map(kind).collect(),
         rules: rules.iter().map(|shared| rule(shared)).collect(),
         calendars,
+        budget: budget(settings),
+    }
+}
+
+impl Summary {
+    /// Bytes that the rules of the costliest kind remember about the planned assets.
+    #[must_use]
+    pub fn state_bytes(&self) -> u64 {
+        let most = self.kinds.iter().map(|kind| kind.state_bytes_per_asset).max().unwrap_or_default();
+        (most as u64).saturating_mul(self.budget.assets)
     }
 }
 

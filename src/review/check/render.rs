@@ -72,6 +72,9 @@ fn tables(summary: &Summary) -> String {
             [&rule.id, &rule.applies_to, &rule.priority, &rule.stateful_calls, &rule.state_bytes_per_asset],
         );
     }
+    let mebibytes = |bytes: u64| bytes.div_ceil(1_024 * 1_024);
+    let (used, most) = (mebibytes(summary.state_bytes()), mebibytes(summary.budget.bytes_max));
+    let _ = writeln!(text, "\n{} assets of one kind: {used} MiB of {most} MiB", summary.budget.assets);
     if summary.calendars.files > 0 {
         text.push_str(&calendars(&summary.calendars));
     }

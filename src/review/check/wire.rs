@@ -34,6 +34,10 @@ struct WireSummary<'a> {
     kinds: Vec<WireKind<'a>>,
     rules: Vec<WireRule<'a>>,
     calendars: WireCalendars<'a>,
+    planned_assets: u64,
+    /// What the rules of the costliest kind remember about that many assets, and may remember.
+    state_bytes: u64,
+    state_bytes_max: u64,
 }
 
 #[derive(Serialize)]
@@ -113,6 +117,14 @@ impl<'a> From<&'a Summary> for WireSummary<'a> {
             shifts: summary.calendars.shifts.iter().map(SmolStr::as_str).collect(),
             routes: summary.calendars.routes.iter().map(SmolStr::as_str).collect(),
         };
-        Self { files: summary.files, kinds: kinds.collect(), rules: rules.collect(), calendars }
+        Self {
+            files: summary.files,
+            kinds: kinds.collect(),
+            rules: rules.collect(),
+            calendars,
+            planned_assets: summary.budget.assets,
+            state_bytes: summary.state_bytes(),
+            state_bytes_max: summary.budget.bytes_max,
+        }
     }
 }
