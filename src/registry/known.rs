@@ -3,6 +3,7 @@
 use super::faults::RowFault;
 use super::read::Import;
 use crate::domain::asset::{Asset, Device};
+use crate::domain::calendar::ROUTE_ATTRIBUTE;
 use crate::domain::crew::Crew;
 use crate::domain::event::RegistryChange;
 use crate::domain::ids::{AssetId, AssetKind, CrewId, DeviceId, PersonId, SensorTypeId};
@@ -10,7 +11,7 @@ use crate::domain::observation::Value;
 use crate::domain::person::Person;
 use crate::domain::time::{Span, Timestamp};
 use smol_str::SmolStr;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A review may lie this far ahead (DOMAIN §5: at most three months).
 const REVIEW_AHEAD_MAX: Span = Span::from_hours(92 * 24);
@@ -37,6 +38,8 @@ pub struct SensorTypeNeeds {
 pub struct Known<'a> {
     pub registry: &'a Registry,
     pub sensor_types: &'a BTreeMap<SensorTypeId, SensorTypeNeeds>,
+    /// Those that calendars name; empty where there are no such calendars, and every name is free.
+    pub routes: &'a BTreeSet<SmolStr>,
     pub now: Timestamp,
 }
 
@@ -55,7 +58,7 @@ impl Registry {
     }
 }
 
-/// The faults of an import that is right in itself: unknown sensor types, assets and people, a mounting that is
+/// The faults of an import that is right in itself: unknown sensor types, assets, people and routes, a mounting that is
 /// missing, a review too far ahead.
 #[must_use]
 pub fn cross_check(import: &Import, known: &Known<'_>) -> Vec<RowFault> {
@@ -83,6 +86,13 @@ fn check_asset(asset: &Asset, known: &Known<'_>, note: &mut impl FnMut(&str, Str
     if let Some(person) = asset.person.as_ref().filter(|person| !known.registry.people.contains_key(*person)) {
         note("person", format!("person \"{person}\" is not registered; import people first"));
     }
+    if let Some(Value::Text(route)) = asset.attributes.get(ROUTE_ATTRIBUTE)
+        && !known.routes.is_empty()
+        && !known.routes.contains(route)
+    {
+        let near = nearest(route, known.routes.iter().map(SmolStr::as_str));
+        note(ROUTE_ATTRIBUTE, format!("no calendar knows the route \"{route}\"{near}"));
+    }
     let watching = known.registry.devices.values().filter(|device| device.asset == asset.id);
     let before = known.registry.assets.get(&asset.id).map(|before| &before.kind);
     if before.is_some_and(|kind| *kind != asset.kind)
@@ -98,13 +108,8 @@ fn check_device(device: &Device, known: &Known<'_>, note: &mut impl FnMut(&str, 
         note("asset", format!("asset \"{}\" is not registered; import assets first", device.asset));
     }
     let Some(needs) = known.sensor_types.get(&device.sensor_type) else {
-        let names = known
-            .sensor_types
-            .keys()
-            .map(|id| (strsim::damerau_levenshtein(id.as_str(), device.sensor_type.as_str()), id));
-        let near =
-            names.min().filter(|(distance, _)| *distance <= 3).map(|(_, id)| format!("; did you mean \"{id}\"?"));
-        note("sensor_type", format!("sensor type \"{}\" is not known{}", device.sensor_type, near.unwrap_or_default()));
+        let near = nearest(device.sensor_type.as_str(), known.sensor_types.keys().map(SensorTypeId::as_str));
+        note("sensor_type", format!("sensor type \"{}\" is not known{near}", device.sensor_type));
         return;
     };
     if let Some(asset) = asset.filter(|asset| asset.kind != needs.asset_kind) {
@@ -123,6 +128,13 @@ fn check_device(device: &Device, known: &Known<'_>, note: &mut impl FnMut(&str, 
     {
         note("d_full_mm", "the distance when full is not smaller than when empty".to_owned());
     }
+}
+
+/// What may have been meant, as the end of a sentence.
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let distances = known.map(|known| (strsim::damerau_levenshtein(known, name), known));
+    let near = distances.min().filter(|(distance, _)| *distance <= 3);
+    near.map(|(_, known)| format!("; did you mean \"{known}\"?")).unwrap_or_default()
 }
 
 fn check_person(person: &Person, known: &Known<'_>, note: &mut impl FnMut(&str, String)) {

@@ -11,7 +11,7 @@ use crate::domain::person::Purpose;
 use crate::domain::time::Timestamp;
 use encoding_rs::{UTF_16LE, WINDOWS_1252};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const SEMICOLON: &str = "\
 Aktiv-ID;Type;Område;Breddegrad;Længdegrad;Fraktion;Volume l;Street no;Hot

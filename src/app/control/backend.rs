@@ -18,7 +18,8 @@ use crate::domain::reason::Verdict;
 use crate::domain::time::Timestamp;
 use crate::engine::Engine;
 use crate::vault::{Vault, VaultError};
-use std::collections::BTreeMap;
+use smol_str::SmolStr;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -105,6 +106,18 @@ impl Backend {
             Self::Running(running) => Ok(running.reload.directory.types()),
             Self::Offline(offline) => offline.assemble().map(|assembly| Arc::new(assembly.types)),
         }
+    }
+
+    /// The routes of the calendars that types come from too.
+    pub(super) async fn routes(&mut self) -> Result<BTreeSet<SmolStr>, Failure> {
+        if let Self::Offline(offline) = self {
+            return Ok(offline.assemble()?.calendars.routes().cloned().collect());
+        }
+        let names = |engine: &Engine| {
+            let routes = engine.calendars().into_iter().flat_map(|calendars| &calendars.routes);
+            routes.map(|route| route.name.clone()).collect()
+        };
+        self.look(names).await
     }
 
     /// The configuration on disk is in force, as it will be when a gateway starts: devices are checked against it.

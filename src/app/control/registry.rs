@@ -45,9 +45,13 @@ pub(super) async fn import(
     });
     let import = import.await??;
     let needs = needs(&backend.types()?);
+    let routes = backend.routes().await?;
     let registered = backend.look(move |engine| registry(engine, kind)).await?;
     let now = backend.now();
-    let compared = blocking(move || compare(import, &registered, &needs, now));
+    let compared = blocking(move || {
+        let known = Known { registry: &registered, sensor_types: &needs, routes: &routes, now };
+        compare(import, &known)
+    });
     let (import, mut diff) = compared.await?.map_err(|faults| Failure::of_file(&name, &faults))?;
     // The gateway has registered itself; no file of a municipality names it.
     diff.absent.retain(|removal| !self_watch::is_the_gateway(removal));
@@ -65,17 +69,12 @@ pub(super) async fn import(
 
 type Compared = Result<(Import, Diff), Vec<crate::registry::RowFault>>;
 
-fn compare(
-    import: Import,
-    registered: &Registry,
-    needs: &BTreeMap<SensorTypeId, SensorTypeNeeds>,
-    now: Timestamp,
-) -> Compared {
-    let faults = cross_check(&import, &Known { registry: registered, sensor_types: needs, now });
+fn compare(import: Import, known: &Known<'_>) -> Compared {
+    let faults = cross_check(&import, known);
     if !faults.is_empty() {
         return Err(faults);
     }
-    let diff = diff(registered, &import);
+    let diff = diff(known.registry, &import);
     Ok((import, diff))
 }
 

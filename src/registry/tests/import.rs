@@ -54,7 +54,8 @@ fn references_are_checked_against_what_is_registered() {
         (SensorTypeId::new("mat"), needs("bed", &[])),
     ]);
     let now = Timestamp::from_micros(1_772_000_000_000_000);
-    let known = Known { registry: &registry, sensor_types: &sensor_types, now };
+    let routes = BTreeSet::from(["nord-mandag".into(), "syd-torsdag".into()]);
+    let known = Known { registry: &registry, sensor_types: &sensor_types, routes: &routes, now };
     let check = |name: &str, text: &str, kind| shown(&cross_check(&read(name, text.as_bytes(), kind).unwrap(), &known));
     let devices = "id;sensor_type;asset;d_empty_mm;d_full_mm\n\
         d1;em400;b2;1200;280\n\
@@ -73,6 +74,11 @@ fn references_are_checked_against_what_is_registered() {
     a.csv, row 2, column "person": person "p9" is not registered; import people first
     a.csv, row 2, column "kind": device "d0" watches it as another kind; remove the device first
     "#);
+    let assets = "id;kind;route\nb4;bin;nord-mandag\nb5;bin;nord-mandah\nb6;bin;\n";
+    insta::assert_snapshot!(check("a.csv", assets, Kind::Assets), @r#"a.csv, row 3, column "route": no calendar knows the route "nord-mandah"; did you mean "nord-mandag"?"#);
+    let nowhere = BTreeSet::new();
+    let free = Known { routes: &nowhere, ..known };
+    assert!(cross_check(&read("a.csv", assets.as_bytes(), Kind::Assets).unwrap(), &free).is_empty());
     let people = "id;purpose;start;review\np1;call;2026-01-01;2026-04-01\np2;call;2026-01-01;2027-01-01\n";
     insta::assert_snapshot!(check("p.csv", people, Kind::People), @r#"p.csv, row 3, column "review": a basis is reviewed within three months"#);
 }
