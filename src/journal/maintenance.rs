@@ -19,8 +19,9 @@ use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// From this many pages on the log is to start over.
-const LOG_PAGES_LONG: u64 = 4_096;
+/// From this many pages on the log is to start over: 64 MiB, which a start reads in about a tenth of a second. Each time
+/// the loop stands still for some milliseconds.
+const LOG_PAGES_LONG: u64 = 16_384;
 
 /// For one thread of its own, which calls [`Maintenance::checkpoint`] every few seconds and [`Maintenance::prune`]
 /// now and then.
