@@ -33,6 +33,7 @@ pub fn run() {
     let steady = |connections, values| (Order { values, ..whole_order(connections, Some(RATE)) }, SCHEDULED);
     let scenarios = [
         ("own endpoint, 50 connections, one value", steady(CONNECTIONS, Values::One)),
+        ("own endpoint, one connection, one value", steady(1, Values::One)),
         ("own endpoint, one connection, three values", steady(1, Values::Three)),
         ("own endpoint, 50 connections, three values", steady(CONNECTIONS, Values::Three)),
         ("own endpoint, 50 connections, three values", (whole_order(CONNECTIONS, None), FLAT_OUT)),
