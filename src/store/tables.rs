@@ -194,10 +194,17 @@ impl Table {
         self.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
     }
 
+    /// With the journal, where it has one.
+    pub(super) fn all_columns(&self) -> Vec<(&'static str, Kind)> {
+        let journal = self.of_journal.then_some(("journal", Kind::Integer));
+        journal.into_iter().chain(self.columns.iter().copied()).collect()
+    }
+
     /// The columns that name one row among those of all journals.
     pub(super) fn whole_key(&self) -> Vec<(&'static str, Kind)> {
-        let journal = self.of_journal.then_some(("journal", Kind::Integer));
-        journal.into_iter().chain(self.columns[..self.key].iter().copied()).collect()
+        let mut columns = self.all_columns();
+        columns.truncate(self.key + usize::from(self.of_journal));
+        columns
     }
 
     pub(super) fn keys(&self) -> String {

@@ -6,7 +6,7 @@
 use super::connect::{Connection, Link};
 use crate::store::StoreError;
 use crate::store::retention::{Cutoff, FORGET_AT_ONCE, FORGET_STEPS_MAX, Tended};
-use crate::store::tables::{Cell, Cells, Kind, Old, TABLES, Table};
+use crate::store::tables::{Cell, Cells, Old, TABLES, Table};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -125,15 +125,15 @@ async fn walk(
     let sql = walk_sql(table, time, after.is_some());
     let values: Cells = [Cell::Integer(before)].into_iter().chain(after.into_iter().flatten()).collect();
     let values: Vec<_> = values.iter().map(|cell| cell as &(dyn ToSql + Sync)).collect();
-    let journal = table.of_journal.then_some(Kind::Integer);
-    let kinds = || journal.into_iter().chain(table.columns[..table.key].iter().map(|(_, kind)| *kind));
+    let key = table.whole_key();
+    let kinds = || key.iter().map(|(_, kind)| *kind);
     let read = |row: Row| Ok((super::cells::read(&row, kinds())?, row.try_get::<_, i64>(row.len() - 1)?));
-    let last = connection.query_opt(&sql, &values).await.and_then(|row| row.map(read).transpose());
-    let Some((mut key, at)) = last.map_err(|error| link.fault(&error))? else { return Ok(None) };
+    let found = connection.query_opt(&sql, &values).await.and_then(|row| row.map(read).transpose());
+    let Some((mut last, at)) = found.map_err(|error| link.fault(&error))? else { return Ok(None) };
     if at >= before
-        && let Some(last) = key.last_mut()
+        && let Some(n) = last.last_mut()
     {
-        *last = Cell::Integer(i64::MAX);
+        *n = Cell::Integer(i64::MAX);
     }
-    Ok(Some(key))
+    Ok(Some(last))
 }

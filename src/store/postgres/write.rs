@@ -254,7 +254,7 @@ impl<'a> Batch<'a> {
 
     async fn write(mut self, transaction: &Transaction<'_>, link: &Link) -> Written {
         let fault = |error| link.fault(&error);
-        copy(transaction, OBSERVATION.name, &columns(&OBSERVATION), &self.observations).await.map_err(fault)?;
+        copy(transaction, OBSERVATION.name, &OBSERVATION.all_columns(), &self.observations).await.map_err(fault)?;
         keep_or(transaction, &QUARANTINE, &self.quarantined, "ON CONFLICT DO NOTHING").await.map_err(fault)?;
         let (alarms, tasks) = std::mem::take(&mut self.lives).changed();
         replace(transaction, &ALARM, &alarms).await.map_err(fault)?;
@@ -373,7 +373,7 @@ async fn stage<'a, R: AsRef<[Cell<'a>]>>(
     table: &Table,
     rows: &[R],
 ) -> Result<String, tokio_postgres::Error> {
-    let (name, columns) = (table.name, columns(table));
+    let (name, columns) = (table.name, table.all_columns());
     let staged = format!("staged_{name}");
     let names = names(&columns);
     transaction
@@ -415,11 +415,6 @@ async fn execute(
     let statement = transaction.prepare_cached(sql).await?;
     transaction.execute(&statement, values).await?;
     Ok(())
-}
-
-fn columns(table: &Table) -> Vec<(&'static str, Kind)> {
-    let journal = table.of_journal.then_some(("journal", Kind::Integer));
-    journal.into_iter().chain(table.columns.iter().copied()).collect()
 }
 
 fn names(columns: &[(&str, Kind)]) -> String {
