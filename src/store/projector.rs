@@ -322,7 +322,7 @@ impl Worker {
         let rows_max = keeper.rows_max;
         thread::scope(|scope| {
             let (ready, batches) = sync_channel(1);
-            scope.spawn(move || {
+            let making = thread::Builder::new().name("rows".to_owned()).spawn_scoped(scope, move || {
                 while next <= through {
                     let batch = source.gather(next, through, rows_max);
                     let last = batch.as_ref().ok().and_then(|batch| batch.last()).map(|entry| entry.seq);
@@ -334,6 +334,7 @@ impl Worker {
                     next = last.next();
                 }
             });
+            making.map_err(|error| Failure::Read(Box::new(error)))?;
             for batch in batches {
                 if let Some(last) = keeper.keep_all(&batch?)? {
                     seen(last);
