@@ -12,12 +12,19 @@ use crate::domain::ids::{JournalId, Seq};
 use crate::domain::time::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The version of the tables below.
 const FORMAT: u32 = 1;
 /// "Rttd": what `file` and SQLite tools show as the application of the file.
 const APPLICATION: i32 = 0x5274_7464;
+
+/// How long a write-ahead log becomes before it starts over, and is from the beginning.
+pub(super) const LOG_PAGES: u64 = 16_384;
+const LOG_BYTES: u64 = LOG_PAGES * 4_096;
+
+const CACHE: &str = "PRAGMA cache_size = -8192;";
 
 const TABLES: &str = "
     CREATE TABLE header (
@@ -175,10 +182,33 @@ pub(super) fn open_writer(path: &Path, durability: Durability) -> Result<Connect
             Durability::None => "PRAGMA synchronous = OFF;",
         })?;
         connection.query_row("PRAGMA wal_autocheckpoint = 0", [], |_| Ok(()))?;
-        connection.execute_batch("PRAGMA cache_size = -8192;")?;
+        connection.execute_batch(CACHE)?;
         Ok(connection)
     };
     open().map_err(JournalError::sqlite("open the journal file", path))
+}
+
+/// Gives the write-ahead log its whole length before there is anything in it. A commit then writes over what is there:
+/// its sync has one thing to write, where a log that grows makes it write the new length after the records.
+///
+/// What fills the log is a transaction that is taken back, so that nothing of it is ever read. Where the disk has no room,
+/// the log grows as it is needed.
+pub(super) fn make_room(connection: &Connection, path: &Path, durability: Durability) {
+    let missing = LOG_BYTES.saturating_sub(fs::metadata(layout::wal(path)).map_or(0, |log| log.len()));
+    if durability == Durability::None || missing == 0 {
+        return;
+    }
+    let fill = || {
+        let transaction = connection.unchecked_transaction()?;
+        // With so small a cache the pages go to the log before the end of the transaction.
+        connection.execute_batch("PRAGMA cache_size = 16; CREATE TABLE room (bytes BLOB);")?;
+        connection.execute("INSERT INTO room (bytes) VALUES (zeroblob(?))", [missing.cast_signed()])?;
+        transaction.rollback()
+    };
+    if let Err(error) = fill().and(connection.execute_batch(CACHE)) {
+        let (file, error): (_, &dyn std::error::Error) = (path.display(), &error);
+        tracing::warn!(%file, error, "no room made in the journal's log; commits take longer until it has grown");
+    }
 }
 
 /// A connection that only reads; it sees what is durable, never more.

@@ -19,10 +19,6 @@ use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// From this many pages on the log is to start over: 64 MiB, which a start reads in about a tenth of a second. Each time
-/// the loop stands still for some milliseconds.
-const LOG_PAGES_LONG: u64 = 16_384;
-
 /// For one thread of its own, which calls [`Maintenance::checkpoint`] every few seconds and [`Maintenance::prune`]
 /// now and then.
 pub struct Maintenance {
@@ -61,7 +57,7 @@ impl Maintenance {
             None => file::open_writer(&current, self.shared.durability)?,
         };
         let mut done = pass(&connection, &current)?;
-        if done.log_pages >= LOG_PAGES_LONG && done.moved_pages < done.log_pages {
+        if done.log_pages >= file::LOG_PAGES && done.moved_pages < done.log_pages {
             done = pass(&connection, &current)?;
             self.shared.tell_log_ready();
         }

@@ -56,6 +56,7 @@ pub(super) fn open(
     let survey = survey(&options)?;
     let chosen = snapshot::choose(&options.folder, survey.journal_id, &sealing)?;
     reaches(&options.folder, &survey, chosen.snapshot.as_ref())?;
+    file::make_room(&survey.current.connection, &survey.current.path, options.durability);
     let limits = options.limits();
     let base =
         Base { folder: options.folder, durability: options.durability, journal_id: survey.journal_id, sealing, gate };

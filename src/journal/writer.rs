@@ -197,6 +197,7 @@ impl Journal {
         let header = Header::after(shared.journal_id, &self.end);
         let path = file::create(&shared.folder, &header, shared.durability, &shared.gate)?;
         let connection = file::open_writer(&path, shared.durability)?;
+        file::make_room(&connection, &path, shared.durability);
         let next = Current { connection, path: path.clone(), bytes: 0, first_at: None };
         let finished = mem::replace(&mut self.file, next);
         let mut files = shared.files();

@@ -323,3 +323,21 @@ proptest! {
         prop_assert_eq!(verify(folder.path(), |_| {}).unwrap().entries, synced as u64);
     }
 }
+
+#[test]
+fn a_log_has_its_whole_length_before_anything_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let durable = || Options { durability: Durability::Full, ..options(folder.path()) };
+    let log = folder.path().join("00000000000000000001.journal-wal");
+    let length = || fs::metadata(&log).unwrap().len();
+    let mut opened = open(durable());
+    let whole = length();
+    assert!(whole >= 64 << 20, "{whole}");
+    fill(&mut opened.journal, 1_000);
+    assert_eq!(length(), whole, "a commit writes over what is there");
+    // As at the end of the process: nothing is folded in.
+    drop(opened);
+    let opened = open(durable());
+    assert_eq!(opened.last.map(|(seq, _)| seq), Some(Seq(1_000)));
+    assert_eq!(length(), whole, "there was room already");
+}
