@@ -6,6 +6,7 @@ use crate::floor;
 use crate::gateway::Metrics;
 use crate::report::{Pressure, Section};
 use crate::side::Side;
+use std::fmt;
 
 const ROUNDS: usize = 3;
 const PAUSE: &str = "rettidig_journal_snapshot_pause_seconds";
@@ -22,7 +23,7 @@ pub fn run() {
     let mut site = city::site();
     let order = order(CONNECTIONS, 100_000, Some(10_000));
     let mut sides = [("floor", Side::default()), ("never", Side::default()), ("always", Side::default())];
-    let (mut pressure, mut taken, mut longest) = (Pressure::default(), 0, 0.0_f64);
+    let (mut pressure, mut pauses) = (Pressure::default(), Pauses::default());
     for _ in 0..ROUNDS {
         pressure = pressure.worst(Pressure::settled());
         sides[0].1.add(load_floor(bare, order));
@@ -31,9 +32,7 @@ pub fn run() {
             let mut endpoint = Endpoint::start(site);
             sides[side].1.add(endpoint.load(order));
             if side == 2 {
-                let metrics = endpoint.child.metrics();
-                taken += metrics.get(&format!("{PAUSE}_count"));
-                longest = longest.max(longest_pause_ms(&metrics));
+                pauses.add(&endpoint.child.metrics());
             }
             site = endpoint.stop();
         }
@@ -43,8 +42,39 @@ pub fn run() {
         let figures = [side.ms(0.5), side.ms(0.99), side.ms(0.999), side.ms_max()].map(|ms| format!("{ms:.2}"));
         section.row(&[&[(*name).to_owned()], &figures[..], &[pressure.to_string()]].concat());
     }
-    section.line(format!("\nThe loop stood still for {taken} snapshots, each time for at most {longest} ms."));
+    section.line(format!("\n{pauses}"));
     section.write();
+}
+
+/// How long the loop stood still.
+#[derive(Default)]
+struct Pauses {
+    taken: u64,
+    /// Of them, no longer than a millisecond.
+    short: u64,
+    seconds: f64,
+    longest_ms: f64,
+}
+
+impl Pauses {
+    fn add(&mut self, metrics: &Metrics) {
+        self.taken += metrics.get(&format!("{PAUSE}_count"));
+        self.short += metrics.get(&format!("{PAUSE}_bucket{{le=\"0.001\"}}"));
+        self.seconds += metrics.number(&format!("{PAUSE}_sum")).unwrap();
+        self.longest_ms = self.longest_ms.max(longest_pause_ms(metrics));
+    }
+}
+
+impl fmt::Display for Pauses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { taken, short, seconds, longest_ms } = self;
+        let mean = seconds * 1e3 / *taken as f64;
+        write!(
+            f,
+            "The loop stood still for {taken} snapshots: {mean:.2} ms on average, {short} times for at most 1 ms, the \
+             longest for at most {longest_ms} ms."
+        )
+    }
 }
 
 /// The bound of the first bucket that holds all.

@@ -494,9 +494,13 @@ pub fn metrics(http: SocketAddr) -> Metrics {
 }
 
 impl Metrics {
-    pub fn find(&self, series: &str) -> Option<u64> {
+    pub fn number(&self, series: &str) -> Option<f64> {
         let number = self.0.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
-        Some(number.parse::<f64>().unwrap() as u64)
+        Some(number.parse().unwrap())
+    }
+
+    pub fn find(&self, series: &str) -> Option<u64> {
+        self.number(series).map(|number| number as u64)
     }
 
     pub fn get(&self, series: &str) -> u64 {
