@@ -120,7 +120,8 @@ impl Cycle {
         found
     }
 
-    /// The crew says it has emptied: a fall that waits is believed; otherwise the next two observations are asked.
+    /// The crew says it has emptied: a fall that waits is believed, and so is one that comes next; otherwise the next two
+    /// observations are asked.
     pub fn crew_done(&mut self, at: Timestamp, settings: &Settings) -> Option<FillEvent> {
         if let Some(pending) = self.pending
             && emptied(&pending, settings)
@@ -150,6 +151,11 @@ impl Cycle {
         let step = f64::from(level - newest);
         let fall = Pending { at, from: highest, to: level };
         if emptied(&fall, settings) {
+            // The crew has said so already: the fall is the second to say it.
+            if self.done.is_some_and(|done| at.since(done.at) <= settings.confirm_within) {
+                self.begin(&[level]);
+                return continues(Continues::Anew, Some(event(FillFact::Emptied, &fall)));
+            }
             return self.wait_or(fall, FillFact::Emptied, settings);
         }
         if step.abs() > settings.spike_step && settings.confirm_by_next {

@@ -105,6 +105,19 @@ fn a_crews_word_confirms_a_fall_that_waits() {
 }
 
 #[test]
+fn a_fall_after_a_crews_word_is_believed_at_once() {
+    let mut bin = Bin::new(PERCENT);
+    bin.observe_all(0, &[70.0, 72.0, 75.0]);
+    assert_eq!(bin.fill.crew_done(&PERCENT, hours(3)), None);
+    assert_eq!(facts(&bin.observe_all(4, &[5.0])), [FillFact::Emptied]);
+    assert!(bin.observe_all(5, &[6.0, 7.0, 7.0]).is_empty(), "once");
+    let mut late = Bin::new(PERCENT);
+    late.observe_all(0, &[70.0, 72.0, 75.0]);
+    late.fill.crew_done(&PERCENT, hours(3));
+    assert!(late.observe_all(28, &[5.0]).is_empty(), "a day later it waits for another");
+}
+
+#[test]
 fn a_crews_word_that_two_values_deny_is_told() {
     let mut bin = Bin::new(PERCENT);
     bin.observe_all(0, &[70.0, 72.0, 75.0]);
