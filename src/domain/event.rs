@@ -153,6 +153,8 @@ pub enum TurnedBy {
     Service,
     /// The rule, the calendars or the asset's attributes have changed.
     Change,
+    /// What an estimator says changes with time alone.
+    Estimate,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

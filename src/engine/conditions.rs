@@ -3,6 +3,8 @@
 //! Judging feeds what rules remember and happens again when recorded history is applied; settling draws the
 //! conclusions and happens only when deciding.
 
+use super::answers::answers;
+use super::estimators::Circumstances;
 use super::inventory::AssetState;
 use super::state::{Draft, Engine};
 use crate::domain::alarm::Cause;
@@ -99,6 +101,7 @@ impl Engine {
         device.silence.heard(observed.received_at);
         device.silence.set_silent(false);
         let asset_id = device.device.asset.clone();
+        let emptying_asked = self.emptying_asked(&asset_id);
         let asset = self.inventory.assets.get_mut(&asset_id)?;
         let layout = self.rules.slots(&asset.asset.kind);
         let mut newest = Vec::with_capacity(observed.observations.len());
@@ -123,6 +126,8 @@ impl Engine {
             }
         }
         earlier.sort_by_key(|(_, sample)| sample.observed_at);
+        let calendars = self.configuration.as_deref().map(|configuration| &configuration.calendars);
+        asset.follow(&self.rules, observed, &Circumstances { calendars, emptying_asked });
         self.watch_silence(&observed.device);
         self.judge(now, &asset_id, Some(&Fresh { observed, newest, earlier }))
     }
@@ -132,13 +137,16 @@ impl Engine {
     pub(super) fn judge(&mut self, now: Timestamp, asset_id: &AssetId, fresh: Option<&Fresh>) -> Option<Judged> {
         let state = self.inventory.assets.get(asset_id)?;
         let silent = self.inventory.any_silent(&state.devices);
+        let calendars = self.configuration.as_deref().map(|configuration| &configuration.calendars);
+        let estimates = answers(state, &self.rules, calendars, now);
         let state = self.inventory.assets.get_mut(asset_id)?;
         let inputs = Inputs {
             samples: &state.samples,
             fresh: fresh.map_or(&[], |fresh| &fresh.newest),
             earlier: fresh.map_or(&[], |fresh| &fresh.earlier),
             asset: &state.asset,
-            calendars: self.configuration.as_deref().map(|configuration| &configuration.calendars),
+            calendars,
+            estimates: &estimates,
             silent,
             now,
         };

@@ -85,11 +85,12 @@ pub(super) fn vocabulary(configuration: &Configuration) -> Vocabulary {
     Vocabulary::new(configuration.sensor_types.values()).with_shifts(shifts)
 }
 
-/// Carries what is known of an asset from one rule set to the next: samples by property, conditions by rule id, and what
-/// calls remember by their meaning.
+/// Carries what is known of an asset from one rule set to the next: samples by property, estimators by property, conditions by rule id,
+/// and what calls remember by their meaning.
 fn refit(state: &mut AssetState, old: &RuleSet, new: &RuleSet) {
     let kind: &AssetKind = &state.asset.kind;
     let (old_layout, new_layout) = (old.slots(kind), new.slots(kind));
+    state.estimators = AssetState::estimators_from(new, &state.asset, state.estimators_by_property(old));
     state.samples = new_layout
         .names()
         .map(|property| old_layout.slot(property).and_then(|slot| state.samples.get_mut(usize::from(slot))?.take()))

@@ -4,6 +4,7 @@
 //! and applying the rest gives the same state as applying everything. How an image is written down is the
 //! journal's matter. Timers are not part of it: they follow from what is waited for.
 
+use super::estimators::Estimator;
 use super::inventory::{AssetState, DeviceState};
 use super::passages::Passage;
 use super::state::Engine;
@@ -49,6 +50,7 @@ pub struct Image {
 pub struct AssetImage {
     pub asset: Asset,
     pub samples: Vec<(PropertyName, Sample)>,
+    pub estimators: Vec<(PropertyName, Estimator)>,
     pub conditions: Vec<ConditionImage>,
 }
 
@@ -152,7 +154,8 @@ fn asset_image(state: &AssetState, rules: &RuleSet) -> AssetImage {
         alarm: condition.alarm,
         wake: condition.wake,
     });
-    AssetImage { asset: state.asset.clone(), samples, conditions: conditions.collect() }
+    let estimators = state.estimators_by_property(rules);
+    AssetImage { asset: state.asset.clone(), samples, estimators, conditions: conditions.collect() }
 }
 
 impl From<&TaskState> for TaskImage {

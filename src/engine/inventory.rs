@@ -1,6 +1,7 @@
 //! What is registered, and the latest that is known about it.
 
 use super::conditions::Condition;
+use super::estimators::Estimator;
 use crate::domain::asset::{Asset, Device};
 use crate::domain::crew::Crew;
 use crate::domain::event::{Deadline, DeadlineReason};
@@ -26,6 +27,8 @@ pub(super) struct AssetState {
     pub devices: Vec<DeviceId>,
     /// By slot of the asset kind's layout.
     pub samples: Vec<Option<Sample>>,
+    /// One per property that an estimator follows, in the rule set's order; none before the first value.
+    pub estimators: Box<[Option<Estimator>]>,
     /// One per rule of the asset's kind, in the rule set's order.
     pub conditions: Vec<Condition>,
     /// It was restored: only the first of what its conditions wait for is among the timers.

@@ -9,10 +9,12 @@
 
 mod admit;
 mod alarms;
+mod answers;
 mod calendars;
 mod conditions;
 mod configure;
 mod deliveries;
+mod estimators;
 mod identity;
 mod image;
 mod invariants;
@@ -28,6 +30,7 @@ mod timers;
 mod tests;
 
 pub use admit::Admitted;
+pub use estimators::{Container, Estimator, Found};
 pub use image::{AssetImage, ConditionImage, DeviceImage, Image, PassageImage, TaskImage};
 pub use inventory::Inventory;
 pub use restore::{Fitted, Ground, Restoring};

@@ -107,17 +107,18 @@ impl Engine {
         let slots = self.rules.slots(&asset.kind).len();
         let conditions = self.rules.for_kind(&asset.kind).len();
         let (samples, conditions) = (vec![None; slots], vec![Condition::default(); conditions]);
+        let estimators = AssetState::estimators_from(&self.rules, asset, []);
         let fresh = match self.inventory.assets.entry(asset.id.clone()) {
             Entry::Vacant(free) => {
                 let (asset, devices) = (asset.clone(), Vec::new());
-                free.insert(AssetState { asset, devices, samples, conditions, first_only: false });
+                free.insert(AssetState { asset, devices, samples, estimators, conditions, first_only: false });
                 true
             }
             Entry::Occupied(mut known) => {
                 let state = known.get_mut();
                 let fresh = state.asset.kind != asset.kind || state.asset.person != asset.person;
                 if fresh {
-                    (state.samples, state.conditions) = (samples, conditions);
+                    (state.samples, state.estimators, state.conditions) = (samples, estimators, conditions);
                 }
                 let same = state.asset.attributes == asset.attributes;
                 state.asset = asset.clone();
@@ -128,7 +129,7 @@ impl Engine {
             }
         };
         // Nothing was measured yet of what is fresh: only a calendar can say something about it.
-        let like = |rule: &Rule| rule.turns() && (rule.reads_calendars() || !fresh);
+        let like = |rule: &Rule| rule.turns() && (rule.needs_no_value() || !fresh);
         if let Some(state) = self.inventory.assets.get_mut(&asset.id) {
             let anew = state.judge_anew(now, &self.rules, like);
             self.timers.set_all(anew);

@@ -170,7 +170,9 @@ impl Ground {
                 timer: None,
             };
         }
-        let state = AssetState { asset: image.asset, devices: Vec::new(), samples, conditions, first_only: true };
+        let estimators = AssetState::estimators_from(&self.rules, &image.asset, image.estimators);
+        let (asset, devices) = (image.asset, Vec::new());
+        let state = AssetState { asset, devices, samples, estimators, conditions, first_only: true };
         fitted.deadlines.extend(deadlines(&state, rules).min());
         fitted.assets.push(state);
     }

@@ -208,7 +208,12 @@ impl Engine {
             Event::Replied(reply) => {
                 match self.identities.recognise(&self.limits, draft, &Identity::Redelivery, None, &reply.ingress) {
                     Recognition::Repeat(of) => Verdict::Duplicate { of },
-                    Recognition::First => self.reply(draft, reply),
+                    Recognition::First => {
+                        let judged = self.take_word(draft.now, reply);
+                        let verdict = self.reply(draft, reply);
+                        self.settle(draft, judged);
+                        verdict
+                    }
                 }
             }
             Event::Receipt(receipt) => self.receive_receipt(draft, receipt),
@@ -245,7 +250,11 @@ impl Engine {
                 self.identities.recognise(&self.limits, draft, &Identity::Redelivery, None, &quarantined.ingress);
             }
             Event::Replied(reply) => {
-                self.identities.recognise(&self.limits, draft, &Identity::Redelivery, None, &reply.ingress);
+                let redelivery = Identity::Redelivery;
+                let seen = self.identities.recognise(&self.limits, draft, &redelivery, None, &reply.ingress);
+                if seen == Recognition::First && verdict == Verdict::Accepted {
+                    self.take_word(draft.now, reply);
+                }
             }
             Event::Commanded(command) => {
                 self.remember_command(command, draft.seq, verdict);

@@ -92,6 +92,17 @@ pub struct Exposure {
     pub to_limit: Option<Span>,
 }
 
+/// How a dose goes on from one moment while nothing is measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Course {
+    /// Equivalent minutes for each minute; 0 while the zone is relieved.
+    pub weight: f64,
+    /// Relief lets the dose fade: the minutes in which it falls to 37 %.
+    pub fades_in: Option<f64>,
+    /// Up to this moment; none when it goes on so for ever.
+    pub until: Option<Timestamp>,
+}
+
 /// State of one zone; at most 136 bytes, no heap.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Zone {
@@ -203,6 +214,24 @@ impl Zone {
         let left = self.left(settings);
         let notice = left.as_micros() - LOOK_AHEAD.as_micros();
         Some(self.counted_to + Span::from_micros(if notice > 0 { notice } else { left.as_micros() }))
+    }
+
+    /// How the dose goes on from `at` if nothing is measured until then.
+    #[must_use]
+    pub fn course(&self, settings: &Settings, at: Timestamp) -> Course {
+        let mut then = *self;
+        then.advance(settings, at);
+        let (weight, until) = then.stretch(settings);
+        let until = until.or_else(|| {
+            // Just behind the gap the clock begins to count, which may be more than the dose.
+            let clock_from = then.pressure?.0 + UNKNOWN + Span::from_micros(1);
+            (then.counted_to < clock_from).then_some(clock_from)
+        });
+        let Some(since) = then.relieved_since.filter(|_| weight.is_none()) else {
+            return Course { weight: weight.unwrap_or(1.0), fades_in: None, until };
+        };
+        let counts = then.counted_to.since(since) >= settings.relief_min;
+        Course { weight: 0.0, fades_in: counts.then(|| settings.tau.max(0.1)), until }
     }
 
     pub fn take_tally(&mut self) -> Tally {

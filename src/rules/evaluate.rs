@@ -9,6 +9,8 @@
 use super::expression::{Arithmetic, Comparison, Condition, Number, Words};
 use super::limits::CALLS_MAX;
 use super::memory::Memory;
+use super::outcome::Outcome;
+use super::question::Question;
 use super::rule::Rule;
 use super::truth::Truth;
 use crate::domain::asset::Asset;
@@ -37,6 +39,8 @@ pub struct Inputs<'a> {
     /// Whose attributes are read as `asset.<name>`, and whose route is served.
     pub asset: &'a Asset,
     pub calendars: Option<&'a Calendars>,
+    /// What the estimators answer to each question that the rules for the asset's kind ask.
+    pub estimates: &'a [(Question, Outcome)],
     /// The asset's sensor is silent.
     pub silent: bool,
     pub now: Timestamp,
@@ -86,52 +90,15 @@ impl Rule {
     }
 }
 
-/// What a call answers at one moment.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Outcome {
-    /// A number, 1 for true and 0 for false; not a number when unknown.
-    pub value: f64,
-    /// When the answer may change without a message.
-    pub turns_at: Option<Timestamp>,
-    /// How much the number grows with every microsecond.
-    pub drift: i8,
-    /// The number is the least it can be.
-    pub at_least: bool,
-    /// Without a message the number can only fall.
-    pub falls: bool,
-    /// Without a message the answer can only become unknown.
-    pub loses: bool,
-}
-
-impl Outcome {
-    pub const UNKNOWN: Self =
-        Self { value: f64::NAN, turns_at: None, drift: 0, at_least: false, falls: false, loses: false };
-
-    pub const fn number(value: f64) -> Self {
-        Self { value, ..Self::UNKNOWN }
-    }
-
-    pub const fn truth(truth: Truth) -> Self {
-        let value = match truth {
-            Truth::True => 1.0,
-            Truth::False => 0.0,
-            Truth::Unknown => f64::NAN,
-        };
-        Self::number(value)
-    }
-
-    pub const fn turning(self, at: Timestamp) -> Self {
-        Self { turns_at: Some(at), ..self }
-    }
-}
-
 /// A number at one moment, and how it will change.
 #[derive(Clone, Copy)]
 struct Reading {
     value: f64,
     drift: f64,
+    fades: f64,
     at_least: bool,
     falls: bool,
+    rises: bool,
     loses: bool,
     turns_at: Option<Timestamp>,
     /// The call that it turns or drifts by.
@@ -140,7 +107,17 @@ struct Reading {
 
 impl Reading {
     const fn still(value: f64) -> Self {
-        Self { value, drift: 0.0, at_least: false, falls: false, loses: false, turns_at: None, by: 0 }
+        Self {
+            value,
+            drift: 0.0,
+            fades: 0.0,
+            at_least: false,
+            falls: false,
+            rises: false,
+            loses: false,
+            turns_at: None,
+            by: 0,
+        }
     }
 }
 
@@ -231,8 +208,15 @@ impl<'a> Moment<'a, '_> {
             if let Some(at) = reading.turns_at
                 && (self.thorough || !reading.loses)
                 && !(reading.falls && comparison.settled_for_falling(truth))
+                && !(reading.rises && comparison.mirrored().settled_for_falling(truth))
             {
                 self.note(reading.by, at);
+            }
+        }
+        if left.fades > 0.0 || right.fades > 0.0 {
+            let (fading, still) = if left.fades > 0.0 { (left, right) } else { (right, left) };
+            if let Some(after) = fades_to(fading, still.value) {
+                self.note(fading.by, self.inputs.now + after);
             }
         }
         let drift = left.drift - right.drift;
@@ -255,15 +239,17 @@ impl<'a> Moment<'a, '_> {
             Number::Attribute(name) => as_number(self.inputs.asset.attributes.get(name)).map(Reading::still),
             Number::Call(place) => {
                 let outcome = self.outcomes.get(usize::from(*place)).filter(|outcome| !outcome.value.is_nan())?;
-                let Outcome { value, turns_at, drift, at_least, falls, loses } = *outcome;
-                Some(Reading { value, drift: drift.into(), at_least, falls, loses, turns_at, by: *place })
+                let Outcome { value, turns_at, drift, fades, at_least, falls, rises, loses } = *outcome;
+                Some(Reading { value, drift, fades, at_least, falls, rises, loses, turns_at, by: *place })
             }
             Number::Negate(inner) => {
                 let reading = self.number(inner)?;
                 self.part(&reading).then(|| Reading {
                     value: -reading.value,
                     drift: -reading.drift,
+                    fades: 0.0,
                     falls: false,
+                    rises: false,
                     ..reading
                 })
             }
@@ -281,7 +267,8 @@ impl<'a> Moment<'a, '_> {
                     left
                 };
                 let by = if left.drift == 0.0 && right.drift != 0.0 { right.by } else { first.by };
-                value.is_finite().then_some(Reading { value, drift, falls: false, by, ..first })
+                let reading = Reading { value, drift, fades: 0.0, falls: false, rises: false, by, ..first };
+                value.is_finite().then_some(reading)
             }
         }
     }
@@ -313,6 +300,12 @@ impl<'a> Moment<'a, '_> {
     fn value(&self, slot: u16) -> Option<&'a Value> {
         self.sample(slot).map(|sample| &sample.value)
     }
+}
+
+/// After how long a fading number reaches `level`; `None` when it is there already, or never gets there.
+fn fades_to(fading: Reading, level: f64) -> Option<Span> {
+    let micros = libm::ceil(libm::log(fading.value / level) / fading.fades);
+    (level > 0.0 && fading.value >= level && micros < 1e15).then(|| Span::from_micros((micros as i64).max(1)))
 }
 
 const fn boolean(value: Option<&Value>) -> Truth {

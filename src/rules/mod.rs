@@ -12,7 +12,9 @@ mod expression;
 pub mod limits;
 mod memory;
 mod operations;
+mod outcome;
 mod panes;
+mod question;
 mod reader;
 mod rule;
 mod set;
@@ -24,6 +26,8 @@ mod tests;
 
 pub use evaluate::{Evaluation, Inputs, Sample};
 pub use memory::{CallName, Memory, Remembered};
+pub use outcome::Outcome;
+pub use question::{About, Ahead, Followed, Happening, Quantity, Question};
 pub use rule::{Conditions, Rationalisation, Rule, TaskTemplate, Text};
 pub use set::{Budget, RuleSet, compile};
 pub use truth::Truth;

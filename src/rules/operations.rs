@@ -4,10 +4,12 @@
 //! deadlines it asks for itself. What is measured is fed by the message that brings it, and by nothing else. Windows are
 //! in the time of the values: they end at the newest of them.
 
-use super::evaluate::{Moment, Outcome};
+use super::evaluate::Moment;
 use super::expression::{Aggregate, Asked, Call, Condition, Number, Operation};
 use super::memory::{fingerprint, moment, number, word_of, word_of_number};
+use super::outcome::Outcome;
 use super::panes::Panes;
+use super::question::Question;
 use super::truth::Truth;
 use crate::domain::observation::Value;
 use crate::domain::time::{Span, Timestamp};
@@ -37,6 +39,7 @@ impl<'a> Moment<'a, '_> {
             Operation::Changed { slot } => self.changed(call, *slot, words),
             Operation::Age { slot } => self.age(*slot),
             Operation::Then { first, second, within } => self.then(call, (first, second), *within, words),
+            Operation::Estimate(question) => self.estimate(question),
         }
     }
 
@@ -56,8 +59,14 @@ impl<'a> Moment<'a, '_> {
         let route = self.inputs.calendars.and_then(|calendars| Some((calendars, calendars.route_of(asset)?)));
         let next = route.and_then(|(calendars, route)| calendars.next_service_of(route, now));
         next.map_or(Outcome::UNKNOWN, |at| {
-            Outcome { drift: -1, ..Outcome::number(at.since(now).as_micros() as f64) }.turning(at)
+            Outcome { drift: -1.0, ..Outcome::number(at.since(now).as_micros() as f64) }.turning(at)
         })
+    }
+
+    /// What the estimator answers; unknown where there is none yet. Remembers nothing: the estimator does.
+    fn estimate(&self, question: &Question) -> Outcome {
+        let answer = self.inputs.estimates.iter().find(|(asked, _)| asked == question);
+        answer.map_or(Outcome::UNKNOWN, |(_, outcome)| *outcome)
     }
 
     /// True once the condition has been true for `wait_for`: either the values themselves span that time, however late
@@ -245,7 +254,7 @@ impl<'a> Moment<'a, '_> {
     /// How long ago the newest value was measured. Remembers nothing. Exact.
     fn age(&self, slot: u16) -> Outcome {
         let age = self.sample(slot).map(|sample| self.inputs.now.since(sample.observed_at));
-        age.map_or(Outcome::UNKNOWN, |age| Outcome { drift: 1, ..Outcome::number(age.as_micros() as f64) })
+        age.map_or(Outcome::UNKNOWN, |age| Outcome { drift: 1.0, ..Outcome::number(age.as_micros() as f64) })
     }
 
     /// True when a measurement finds the second condition true at most `within` after one found the first true: until

@@ -1,6 +1,6 @@
 //! One rule: when an alarm is raised, why that matters, and what a person does about it.
 
-use super::expression::{Call, Condition};
+use super::expression::{Call, Condition, Operation};
 use super::memory::Memory;
 use crate::domain::alarm::Priority;
 use crate::domain::event::TurnedBy;
@@ -97,6 +97,13 @@ impl Rule {
     #[must_use]
     pub const fn reads_calendars(&self) -> bool {
         self.lowered.reads_calendars
+    }
+
+    /// Whether the verdict may be known of an asset of which nothing was measured, by the calendars alone.
+    #[must_use]
+    pub fn needs_no_value(&self) -> bool {
+        let alone = |call: &Call| matches!(call.operation, Operation::InShift { .. } | Operation::NextService);
+        self.lowered.calls.iter().any(alone)
     }
 
     /// Whether a verdict may turn without a message. A momentary rule is judged by messages only.

@@ -1,6 +1,7 @@
 //! All rule files together: the rule set, or every fault in every file.
 
 use super::limits::{FILE_BYTES_MAX, FILES_MAX, RULES_PER_FILE_MAX};
+use super::question::{Asked, Followed, Question};
 use super::reader::read_rule;
 use super::rule::Rule;
 use super::vocabulary::{SlotLayout, Vocabulary};
@@ -29,6 +30,7 @@ pub struct RuleSet {
     rules: BTreeMap<RuleId, Arc<Rule>>,
     by_kind: BTreeMap<AssetKind, Vec<Arc<Rule>>>,
     layouts: BTreeMap<AssetKind, SlotLayout>,
+    asked: BTreeMap<AssetKind, Asked>,
     no_slots: SlotLayout,
 }
 
@@ -54,6 +56,8 @@ pub fn compile(files: &BTreeMap<SmolStr, String>, vocabulary: &Vocabulary) -> Re
             compile_file(file, text, vocabulary, &faults, &mut set, &mut places);
         }
     }
+    let asked = set.by_kind.iter().map(|(kind, rules)| (kind.clone(), Asked::by(rules)));
+    set.asked = asked.filter(|(_, asked)| !asked.questions.is_empty()).collect();
     if faults.is_empty() { Ok(set) } else { Err(faults.into_sorted()) }
 }
 
@@ -118,10 +122,23 @@ impl RuleSet {
         self.rules.get(id)
     }
 
-    /// Bytes that all rules together remember about one asset of this kind.
+    /// Bytes that all rules together, and the estimators that they ask, remember about one asset of this kind.
     #[must_use]
     pub fn state_bytes(&self, kind: &AssetKind) -> usize {
-        self.for_kind(kind).iter().map(|rule| rule.state_bytes()).sum()
+        let estimators: usize = self.followed(kind).iter().map(|followed| followed.quantity.state_bytes()).sum();
+        self.for_kind(kind).iter().map(|rule| rule.state_bytes()).sum::<usize>() + estimators
+    }
+
+    /// The properties that an estimator follows for each asset of this kind, by slot.
+    #[must_use]
+    pub fn followed(&self, kind: &AssetKind) -> &[Followed] {
+        self.asked.get(kind).map_or(&[], |asked| &asked.followed)
+    }
+
+    /// What the rules for this kind ask of the estimators, each question once.
+    #[must_use]
+    pub fn questions(&self, kind: &AssetKind) -> &[Question] {
+        self.asked.get(kind).map_or(&[], |asked| &asked.questions)
     }
 
     /// A fault for each kind of asset whose rules would remember more than they may, at the costliest of them.

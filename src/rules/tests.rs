@@ -1,5 +1,6 @@
 //! The rules room through its own door: texts in, faults or verdicts out.
 
+mod estimates;
 mod functions;
 mod held;
 
@@ -142,6 +143,7 @@ impl Bin {
             earlier: &[],
             asset: &asset,
             calendars: None,
+            estimates: &[],
             silent: self.silent,
             now: at(now),
         };

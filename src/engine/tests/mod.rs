@@ -4,6 +4,7 @@
 //! third, and with recorded decisions applied to a second engine. All must end in the same state.
 
 mod calendars;
+mod estimators;
 mod script;
 mod story;
 

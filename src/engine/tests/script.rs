@@ -4,7 +4,7 @@
 //! rule hot for room: when = 'temperature > 30'; momentary = true   before everything: one rule more
 //! at 10:00 rule hot for room: when = 'temperature > 25'   … or later: the same rule, changed
 //! shift night 22:00-30:00            before everything: a shift on each of ten days
-//! service at 07:00                   … and when rooms are served
+//! service at 07:00                   … and when rooms and bins are served
 //! at 10:00 room-1 temperature=31 door=open   several values in one message
 //! at 10:00 bin-1 fill=0.9            its sensor reports (observed now, arriving now)
 //! at 10:00 bin-1 fill=0.9 observed 08:00   … measured earlier
@@ -309,7 +309,12 @@ pub(super) fn configuration() -> Configuration {
             properties: properties
                 .iter()
                 .map(|(name, kind, purpose)| {
-                    let property = Property { kind: *kind, unit: "".into(), range: None, purpose: *purpose };
+                    let unit = match *name {
+                        "fill" => "1",
+                        "pressure_sacrum" => "mm[Hg]",
+                        _ => "",
+                    };
+                    let property = Property { kind: *kind, unit: unit.into(), range: None, purpose: *purpose };
                     (PropertyName::new(name), property)
                 })
                 .collect(),
@@ -328,6 +333,7 @@ pub(super) fn configuration() -> Configuration {
             Span::from_hours(100),
             &[
                 ("pressure", PropertyKind::Number, Some(Purpose::Exposure)),
+                ("pressure_sacrum", PropertyKind::Number, Some(Purpose::Exposure)),
                 ("press", PropertyKind::Number, Some(Purpose::Call)),
             ],
         ),
@@ -376,7 +382,9 @@ fn put_service(calendars: &mut Calendars, time: &str) {
     cover_ten_days(calendars);
     let services = (0_i64..10).map(|day| at(time) + Span::from_hours(day * 24)).collect();
     calendars.routes.push(Route { name: "daily".into(), services });
-    calendars.default_routes.insert(AssetKind::new("room"), "daily".into());
+    for kind in ["bin", "room"] {
+        calendars.default_routes.insert(AssetKind::new(kind), "daily".into());
+    }
 }
 
 /// `rule NAME for KIND: lines of its table; between semicolons`

@@ -39,7 +39,9 @@ fn image() -> Image {
         seq: Seq(2),
         now: at(2),
         people: people.map(|id| Person { id: id.into(), bases: Vec::new() }).into(),
-        assets: assets.map(|asset| AssetImage { asset, samples: Vec::new(), conditions: Vec::new() }).collect(),
+        assets: assets
+            .map(|asset| AssetImage { asset, samples: Vec::new(), estimators: Vec::new(), conditions: Vec::new() })
+            .collect(),
         devices: (0..ASSETS)
             .map(|number| DeviceImage { device: device(number), silence, identities: vec![(number as u64, Seq(1))] })
             .collect(),

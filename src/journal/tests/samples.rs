@@ -169,6 +169,7 @@ fn events() -> Vec<(String, Event)> {
         ("shift", turns(TurnedBy::Shift)),
         ("service", turns(TurnedBy::Service)),
         ("change", turns(TurnedBy::Change)),
+        ("estimate", turns(TurnedBy::Estimate)),
         ("silent", DeadlineReason::Silent { device: "bin-7-sensor".into() }),
         ("offer-expired", DeadlineReason::OfferExpired { task: TaskId(9) }),
         ("retry-task", DeadlineReason::RetryTask { task: TaskId(9) }),

@@ -199,6 +199,8 @@ enum TurnedByCode {
     Service,
     #[n(6)]
     Change,
+    #[n(7)]
+    Estimate,
 }
 
 impl<'a> From<&'a event::Event> for Event<'a> {
@@ -414,6 +416,7 @@ impl From<event::TurnedBy> for TurnedByCode {
             event::TurnedBy::Shift => Self::Shift,
             event::TurnedBy::Service => Self::Service,
             event::TurnedBy::Change => Self::Change,
+            event::TurnedBy::Estimate => Self::Estimate,
         }
     }
 }
@@ -428,6 +431,7 @@ impl From<TurnedByCode> for event::TurnedBy {
             TurnedByCode::Shift => Self::Shift,
             TurnedByCode::Service => Self::Service,
             TurnedByCode::Change => Self::Change,
+            TurnedByCode::Estimate => Self::Estimate,
         }
     }
 }

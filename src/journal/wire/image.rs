@@ -3,6 +3,7 @@
 
 use super::configuration::Configuration;
 use super::delivery::Delivery;
+use super::estimator::EstimatorState;
 use super::fact::Cause;
 use super::observation::Value;
 use super::reason::{PriorityCode, TaskStageCode, TaskStatusCode};
@@ -105,6 +106,9 @@ pub struct AssetState<'a> {
     samples: Vec<SampleState<'a>>,
     #[b(2)]
     conditions: Vec<ConditionState<'a>>,
+    /// None in snapshots of before rules could ask estimators.
+    #[b(3)]
+    estimators: Option<Vec<EstimatorState<'a>>>,
 }
 
 #[derive(Encode, Decode)]
@@ -270,6 +274,10 @@ impl<'a> AssetState<'a> {
                 .map(|(property, sample)| SampleState::new(property.as_str(), sample))
                 .collect(),
             conditions: image.conditions.iter().map(|condition| ConditionState::new(condition, true)).collect(),
+            estimators: (!image.estimators.is_empty()).then(|| {
+                let known = image.estimators.iter();
+                known.map(|(property, known)| EstimatorState::new(property.as_str(), known)).collect()
+            }),
         }
     }
 
@@ -279,6 +287,7 @@ impl<'a> AssetState<'a> {
             asset: (&image.asset).into(),
             samples: Vec::new(),
             conditions: image.conditions.iter().map(|condition| ConditionState::new(condition, false)).collect(),
+            estimators: None,
         }
     }
 }
@@ -386,6 +395,7 @@ impl From<AssetState<'_>> for engine::AssetImage {
         Self {
             asset: wire.asset.into(),
             samples: wire.samples.into_iter().map(sample).collect(),
+            estimators: wire.estimators.into_iter().flatten().map(EstimatorState::into_image).collect(),
             conditions: wire.conditions.into_iter().map(Into::into).collect(),
         }
     }

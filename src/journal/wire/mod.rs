@@ -8,6 +8,7 @@ mod calendar;
 mod configuration;
 mod decision;
 mod delivery;
+mod estimator;
 mod event;
 mod fact;
 pub(super) mod image;

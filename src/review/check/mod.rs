@@ -11,7 +11,7 @@ mod wire;
 use crate::config::{ConfigError, Settings, Texts, WrittenCalendars, read_calendars};
 use crate::domain::asset::SensorType;
 use crate::domain::fault::Fault;
-use crate::domain::ids::{AssetKind, RuleId};
+use crate::domain::ids::{AssetKind, PropertyName, RuleId};
 use crate::rules::{self, Budget, Rule, RuleSet, Vocabulary};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
@@ -49,7 +49,9 @@ pub struct KindSummary {
     pub sensor_types: usize,
     pub properties: usize,
     pub rules: usize,
-    /// Bytes that all rules together remember about one asset of this kind.
+    /// Properties that an estimator follows because rules ask it, each with what is made of it and its bytes.
+    pub estimators: Vec<(PropertyName, &'static str, usize)>,
+    /// Bytes that all rules together, and the estimators, remember about one asset of this kind.
     pub state_bytes_per_asset: usize,
 }
 
@@ -168,6 +170,7 @@ fn summarise(
         sensor_types: sensor_types.iter().filter(|sensor_type| sensor_type.asset_kind == kind).count(),
         properties: rules.slots(&kind).len(),
         rules: rules.for_kind(&kind).len(),
+        estimators: estimators(rules, &kind),
         state_bytes_per_asset: rules.state_bytes(&kind),
         kind,
     };
@@ -193,6 +196,16 @@ fn summarise(
         calendars,
         budget: budget(settings),
     }
+}
+
+fn estimators(rules: &RuleSet, kind: &AssetKind) -> Vec<(PropertyName, &'static str, usize)> {
+    let name = |slot: u16| rules.slots(kind).names().nth(usize::from(slot)).cloned();
+    let followed = rules.followed(kind).iter();
+    let told = followed.filter_map(|followed| {
+        let quantity = followed.quantity;
+        Some((name(followed.slot)?, quantity.as_str(), quantity.state_bytes()))
+    });
+    told.collect()
 }
 
 impl Summary {

@@ -72,6 +72,14 @@ fn tables(summary: &Summary) -> String {
             [&rule.id, &rule.applies_to, &rule.priority, &rule.stateful_calls, &rule.state_bytes_per_asset],
         );
     }
+    let mut estimators = summary.kinds.iter().flat_map(|kind| kind.estimators.iter().map(|known| (&kind.kind, known)));
+    if let Some(first) = estimators.next() {
+        text.push('\n');
+        line(&mut text, [&"estimator", &"applies to", &"of", &"", &"state bytes per asset"]);
+        for (kind, (property, quantity, bytes)) in std::iter::once(first).chain(estimators) {
+            line(&mut text, [property, kind, quantity, &"", bytes]);
+        }
+    }
     let mebibytes = |bytes: u64| bytes.div_ceil(1_024 * 1_024);
     let (used, most) = (mebibytes(summary.state_bytes()), mebibytes(summary.budget.bytes_max));
     let _ = writeln!(text, "\n{} assets of one kind: {used} MiB of {most} MiB", summary.budget.assets);

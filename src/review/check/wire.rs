@@ -1,6 +1,7 @@
 //! The report for a script: `rettidig check --json`. The form is versioned; fields are only ever added.
 
 use super::{Report, Summary};
+use crate::domain::ids::PropertyName;
 use serde::Serialize;
 use smol_str::SmolStr;
 
@@ -53,6 +54,15 @@ struct WireKind<'a> {
     sensor_types: usize,
     properties: usize,
     rules: usize,
+    estimators: Vec<WireEstimator<'a>>,
+    state_bytes_per_asset: usize,
+}
+
+#[derive(Serialize)]
+struct WireEstimator<'a> {
+    property: &'a str,
+    /// What is made of it: `fill` or `exposure`.
+    quantity: &'a str,
     state_bytes_per_asset: usize,
 }
 
@@ -96,11 +106,17 @@ impl Report {
 
 impl<'a> From<&'a Summary> for WireSummary<'a> {
     fn from(summary: &'a Summary) -> Self {
+        let estimator = |known: &'a (PropertyName, &'static str, usize)| WireEstimator {
+            property: known.0.as_str(),
+            quantity: known.1,
+            state_bytes_per_asset: known.2,
+        };
         let kinds = summary.kinds.iter().map(|kind| WireKind {
             kind: kind.kind.as_str(),
             sensor_types: kind.sensor_types,
             properties: kind.properties,
             rules: kind.rules,
+            estimators: kind.estimators.iter().map(estimator).collect(),
             state_bytes_per_asset: kind.state_bytes_per_asset,
         });
         let rules = summary.rules.iter().map(|rule| WireRule {

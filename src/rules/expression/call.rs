@@ -3,6 +3,7 @@
 use super::form::{Condition, Number, Reads};
 use crate::domain::event::TurnedBy;
 use crate::domain::time::Span;
+use crate::rules::question::{About, Quantity, Question};
 use std::ops::Range;
 
 /// One call; the same text twice in a rule is one call.
@@ -53,6 +54,8 @@ pub(in crate::rules) enum Operation {
     Age { slot: u16 },
     /// `then(a, b, "5m")`
     Then { first: Asked, second: Asked, within: Span },
+    /// What an estimator is asked, such as `p_overflow("12h")`.
+    Estimate(Question),
 }
 
 /// A condition, and the slots that it reads.
@@ -75,6 +78,11 @@ impl Operation {
                 number.reads(calls, &mut reads);
             }
             Self::Changed { slot } | Self::Age { slot } => reads.slots.push(*slot),
+            Self::Estimate(question) => {
+                reads.slots.push(question.followed.slot);
+                // A person's limit stands in the attributes of the bed.
+                reads.attributes = question.followed.quantity == Quantity::Exposure;
+            }
             Self::Then { first, second, .. } => {
                 first.0.reads(calls, &mut reads);
                 second.0.reads(calls, &mut reads);
@@ -83,8 +91,21 @@ impl Operation {
         reads
     }
 
+    /// Forecasts count weekdays and services.
     pub(in crate::rules) const fn reads_calendars(&self) -> bool {
-        matches!(self, Self::InShift { .. } | Self::NextService)
+        match self {
+            Self::InShift { .. } | Self::NextService => true,
+            Self::Estimate(question) => matches!(question.about, About::Overflow(_) | About::TimeToFull),
+            Self::Silent
+            | Self::Held { .. }
+            | Self::Count { .. }
+            | Self::Window { .. }
+            | Self::Rate { .. }
+            | Self::Delta { .. }
+            | Self::Changed { .. }
+            | Self::Age { .. }
+            | Self::Then { .. } => false,
+        }
     }
 
     pub(super) fn constant(&self, calls: &[Call]) -> bool {
@@ -100,7 +121,8 @@ impl Operation {
             | Self::Delta { .. }
             | Self::Changed { .. }
             | Self::Age { .. }
-            | Self::Then { .. } => false,
+            | Self::Then { .. }
+            | Self::Estimate(_) => false,
         }
     }
 }

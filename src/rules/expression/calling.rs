@@ -3,7 +3,7 @@
 use super::call::Call;
 use super::canonical::canonical;
 use super::form::{Condition, Number, Reads, Words};
-use super::functions::{self, Argument, Arguments, FUNCTIONS, Function, Gives, Parameter};
+use super::functions::{self, Argument, Arguments, Function, Gives, Parameter};
 use super::lower::{Typed, Walk};
 use super::unit::Unit;
 use crate::domain::fault::suggest_known;
@@ -19,26 +19,29 @@ impl Walk<'_, '_> {
             self.fault(
                 self.parsed.token(part),
                 format!("unknown function `{}`", call.func_name),
-                suggest_known(&call.func_name, FUNCTIONS.iter().map(|function| function.name)),
+                suggest_known(&call.func_name, functions::all().map(|function| function.name)),
             );
             return None;
         };
-        if call.args.len() != function.parameters.len() {
+        let unwritten = usize::from(function.parameters.first() == Some(&Parameter::Fill));
+        let written = &function.parameters[unwritten..];
+        if call.args.len() != written.len() {
             self.fault(
                 self.parsed.token(part),
-                format!("`{}` takes {} arguments, not {}", function.name, function.parameters.len(), call.args.len()),
+                format!("`{}` takes {} arguments, not {}", function.name, written.len(), call.args.len()),
                 format!("write {}", function.example),
             );
             return None;
         }
         let opened = self.lowering.opened;
         self.lowering.opened += u16::from(function.words > 0);
-        let arguments: Vec<_> = function
-            .parameters
-            .iter()
-            .zip(&call.args)
-            .map(|(parameter, argument)| self.argument(function, *parameter, argument))
-            .collect();
+        let mut arguments = Vec::new();
+        if unwritten > 0 {
+            arguments.push(self.fill(function, part));
+        }
+        for (parameter, argument) in written.iter().zip(&call.args) {
+            arguments.push(self.argument(function, *parameter, argument));
+        }
         let arguments = arguments.into_iter().collect::<Option<Vec<_>>>()?;
         let unit = arguments.iter().find_map(Argument::unit).unwrap_or(Unit::Plain);
         let place = self.place(part, function, arguments, opened)?;
@@ -48,6 +51,7 @@ impl Walk<'_, '_> {
             Gives::Same => unit,
             Gives::PerHour => unit.over(Unit::Of("h".into()))?,
             Gives::LengthOfTime => Unit::Time,
+            Gives::Minutes => Unit::Of("min".into()),
         };
         Some(Typed::Number(Number::Call(place), unit))
     }
@@ -124,6 +128,9 @@ impl Walk<'_, '_> {
             Parameter::Property => self.property_slot(function, part).map(Argument::Property),
             Parameter::LengthOfTime => self.length_of_time(function, part).map(Argument::LengthOfTime),
             Parameter::Shift => self.shift(function, part).map(Argument::Shift),
+            Parameter::Fill => self.fill(function, part),
+            Parameter::Zone => self.zone(function, part),
+            Parameter::Ahead => self.ahead(function, part),
         }
     }
 
@@ -162,12 +169,12 @@ impl Walk<'_, '_> {
         place
     }
 
-    fn unusable(&self, function: &Function, part: &IdedExpr, why: &str) {
+    pub(super) fn unusable(&self, function: &Function, part: &IdedExpr, why: &str) {
         let message = format!("`{}` {why}", self.parsed.source_of(part));
         self.fault(self.parsed.span(part), message, format!("write {}", function.example));
     }
 
-    fn length_of_time(&self, function: &Function, part: &IdedExpr) -> Option<Span> {
+    pub(super) fn length_of_time(&self, function: &Function, part: &IdedExpr) -> Option<Span> {
         let text = if let Expr::Literal(LiteralValue::String(text)) = &part.expr { text.inner() } else { "" };
         let span = Span::parse(text).ok();
         let source = self.parsed.source_of(part);
@@ -195,7 +202,12 @@ impl Argument {
     fn unit(&self) -> Option<Unit> {
         match self {
             Self::Number(_, unit) => Some(unit.clone()),
-            Self::Condition(..) | Self::Property(_) | Self::LengthOfTime(_) | Self::Shift(_) => None,
+            Self::Condition(..)
+            | Self::Property(_)
+            | Self::LengthOfTime(_)
+            | Self::Shift(_)
+            | Self::Followed(_)
+            | Self::Ahead(_) => None,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Blanks and brackets are gone, every property carries its type and unit: where the text is the same, what a call
 //! remembers means the same. A change of this form makes every memory begin anew.
 
+use super::estimates::indexed_name;
 use crate::domain::asset::PropertyKind;
 use crate::domain::ids::PropertyName;
 use crate::domain::time::Span;
@@ -19,19 +20,13 @@ pub(super) fn canonical(part: &IdedExpr, properties: &BTreeMap<PropertyName, Mea
 
 // Writing to a String cannot fail.
 fn write(text: &mut String, part: &IdedExpr, properties: &BTreeMap<PropertyName, Meaning>) {
+    // `pressure["sacrum"]` is another way to write `pressure_sacrum`.
+    if let Some(name) = indexed_name(part) {
+        return write_name(text, &name, properties);
+    }
     match &part.expr {
         Expr::Literal(literal) => write_literal(text, literal),
-        Expr::Ident(name) => {
-            text.push_str(name);
-            if let Some(meaning) = properties.get(&PropertyName::new(name)) {
-                let kind = match meaning.kind {
-                    PropertyKind::Number => "number",
-                    PropertyKind::Boolean => "boolean",
-                    PropertyKind::Text => "text",
-                };
-                let _ = write!(text, "<{kind} {:?}>", meaning.unit);
-            }
-        }
+        Expr::Ident(name) => write_name(text, name, properties),
         Expr::Select(select) => {
             write(text, &select.operand, properties);
             let _ = write!(text, ".{}", select.field);
@@ -46,6 +41,18 @@ fn write(text: &mut String, part: &IdedExpr, properties: &BTreeMap<PropertyName,
         }
         // None of these is part of the language.
         Expr::Unspecified | Expr::Comprehension(_) | Expr::List(_) | Expr::Map(_) | Expr::Struct(_) => text.push('?'),
+    }
+}
+
+fn write_name(text: &mut String, name: &str, properties: &BTreeMap<PropertyName, Meaning>) {
+    text.push_str(name);
+    if let Some(meaning) = properties.get(&PropertyName::new(name)) {
+        let kind = match meaning.kind {
+            PropertyKind::Number => "number",
+            PropertyKind::Boolean => "boolean",
+            PropertyKind::Text => "text",
+        };
+        let _ = write!(text, "<{kind} {:?}>", meaning.unit);
     }
 }
 

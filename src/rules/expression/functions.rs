@@ -1,11 +1,13 @@
 //! The register of functions: one entry each, with parameters, answer, memory, deadline, and how a call is built.
 
 use super::call::{Aggregate, Asked, Operation};
+use super::estimates::ESTIMATES;
 use super::form::{Condition, Number};
 use super::unit::Unit;
 use crate::domain::event::TurnedBy;
 use crate::domain::time::Span;
 use crate::rules::panes;
+use crate::rules::question::{Ahead, Followed};
 
 /// What stands at one place between a function's brackets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +22,12 @@ pub(super) enum Parameter {
     LengthOfTime,
     /// The name of a shift, in quotes.
     Shift,
+    /// Not written: the property `fill`, which an estimator follows.
+    Fill,
+    /// The name of a zone, in quotes, whose pressure an estimator follows.
+    Zone,
+    /// A length of time in quotes, or `next_service()`.
+    Ahead,
 }
 
 /// An argument after lowering, as its parameter asks.
@@ -29,6 +37,8 @@ pub(super) enum Argument {
     Property(u16),
     LengthOfTime(Span),
     Shift(u16),
+    Followed(Followed),
+    Ahead(Ahead),
 }
 
 /// What a call answers.
@@ -42,6 +52,8 @@ pub(super) enum Gives {
     /// A number in the unit of the first argument, for each hour.
     PerHour,
     LengthOfTime,
+    /// A number of minutes, of load and not of the clock.
+    Minutes,
 }
 
 pub(super) struct Function {
@@ -61,7 +73,7 @@ pub(super) struct Function {
 /// The arguments of a call, taken one after the other.
 pub(super) struct Arguments(std::vec::IntoIter<Argument>);
 
-pub(super) const FUNCTIONS: [Function; 13] = [
+const FUNCTIONS: [Function; 13] = [
     Function {
         name: "age",
         parameters: &[Parameter::Property],
@@ -191,7 +203,12 @@ pub(super) const FUNCTIONS: [Function; 13] = [
 ];
 
 pub(super) fn find(name: &str) -> Option<&'static Function> {
-    const { &FUNCTIONS }.iter().find(|function| function.name == name)
+    all().find(|function| function.name == name)
+}
+
+/// Every function that can be called.
+pub(super) fn all() -> impl Iterator<Item = &'static Function> {
+    const { &FUNCTIONS }.iter().chain(const { &ESTIMATES })
 }
 
 fn window(mut arguments: Arguments, aggregate: Aggregate) -> Option<Operation> {
@@ -217,6 +234,14 @@ impl Arguments {
 
     fn shift(&mut self) -> Option<u16> {
         if let Argument::Shift(place) = self.0.next()? { Some(place) } else { None }
+    }
+
+    pub fn followed(&mut self) -> Option<Followed> {
+        if let Argument::Followed(followed) = self.0.next()? { Some(followed) } else { None }
+    }
+
+    pub fn ahead(&mut self) -> Option<Ahead> {
+        if let Argument::Ahead(ahead) = self.0.next()? { Some(ahead) } else { None }
     }
 
     fn length_of_time(&mut self) -> Option<Span> {

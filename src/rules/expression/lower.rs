@@ -122,7 +122,7 @@ impl Walk<'_, '_> {
     pub(super) fn typed(&mut self, part: &IdedExpr) -> Option<Typed> {
         match &part.expr {
             Expr::Literal(literal) => self.literal(part, literal),
-            Expr::Ident(name) => self.property(part, name),
+            Expr::Ident(name) => self.property(&self.parsed.token(part), name),
             Expr::Select(select) if select.operand.expr == Expr::Ident("asset".to_owned()) => {
                 Some(Typed::Attribute(SmolStr::new(&select.field)))
             }
@@ -150,16 +150,17 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn property(&self, part: &IdedExpr, name: &str) -> Option<Typed> {
+    /// The property of this name, which stands at `span`.
+    pub(super) fn property(&self, span: &Range<usize>, name: &str) -> Option<Typed> {
         let property = PropertyName::new(name);
         let found = self.lowering.properties.iter().position(|(known, _)| *known == property);
         let Some((slot, meaning)) = found.zip(self.lowering.properties.get(&property)) else {
-            self.unknown_name(part, name);
+            self.unknown_name(span, name);
             return None;
         };
         if let Some((one, other)) = &meaning.conflict {
             self.fault(
-                self.parsed.token(part),
+                span.clone(),
                 format!("`{name}` does not mean the same in sensor types `{one}` and `{other}`"),
                 "give it one type and one unit in both, or two names".to_owned(),
             );
@@ -173,7 +174,7 @@ impl Walk<'_, '_> {
         })
     }
 
-    fn unknown_name(&self, part: &IdedExpr, name: &str) {
+    fn unknown_name(&self, span: &Range<usize>, name: &str) {
         let suggestion = if name == "asset" {
             "write asset.<attribute>, such as asset.limit".to_owned()
         } else if let Some(function) = functions::find(name) {
@@ -182,7 +183,7 @@ impl Walk<'_, '_> {
             suggest_known(name, self.lowering.properties.keys().map(PropertyName::as_str))
         };
         let message = format!("an asset of kind `{}` has no property `{name}`", self.lowering.kind);
-        self.fault(self.parsed.token(part), message, suggestion);
+        self.fault(span.clone(), message, suggestion);
     }
 
     fn call(&mut self, part: &IdedExpr, call: &CallExpr) -> Option<Typed> {
@@ -202,6 +203,7 @@ impl Walk<'_, '_> {
                 let (left, right) = (self.condition(left), self.condition(right));
                 Some(Typed::Condition(Condition::Or(Box::new((left?, right?)))))
             }
+            (operators::INDEX, [of, index]) => self.index(part, of, index),
             (operators::NEGATE, [inner]) => {
                 let (number, unit) = self.number(inner)?;
                 Some(Typed::Number(Number::Negate(Box::new(number)), unit))

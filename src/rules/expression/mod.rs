@@ -1,7 +1,8 @@
 //! The language of conditions: CEL syntax, our own meaning.
 //!
 //! `parse` hands the text to the parser of crate `cel` and keeps to its limits; `lower` gives every name a slot and
-//! every part a type, comparisons in `compare`, arithmetic in `calculate`, calls in `calling`; `functions` is the register of callable functions;
+//! every part a type, comparisons in `compare`, arithmetic in `calculate`, calls in `calling`; `functions` is the register of callable functions, with those that ask an
+//! estimator in `estimates`;
 //! `form` and `call` are what the evaluation runs on.
 //! A further function is one entry in `functions` and one variant of `Operation`.
 
@@ -10,6 +11,7 @@ mod call;
 mod calling;
 mod canonical;
 mod compare;
+mod estimates;
 mod form;
 mod functions;
 mod lower;

@@ -46,7 +46,8 @@ impl Measured {
         earlier: &[(u16, Sample)],
     ) -> Evaluation {
         let (asset, calendars) = (bin(self.asset.clone()), Some(&self.calendars));
-        let inputs = Inputs { samples: &self.samples, fresh, earlier, asset: &asset, calendars, silent: false, now };
+        let (samples, estimates) = (&self.samples[..], &[]);
+        let inputs = Inputs { samples, fresh, earlier, asset: &asset, calendars, estimates, silent: false, now };
         let evaluation = rule.evaluate(&inputs, memory);
         assert!(evaluation.wake.is_none_or(|(_, wake)| wake > now), "{evaluation:?} at {now:?}");
         evaluation

@@ -1,0 +1,278 @@
+//! The estimators of an asset: kept because a rule asks them something, fed by each message.
+//!
+//! They are state like the newest values, by property: they go into images and through a change of the rules, and are
+//! fed again when recorded history is applied. What they answer is in `answers`.
+
+use super::conditions::Judged;
+use super::inventory::AssetState;
+use super::state::Engine;
+use crate::domain::asset::Asset;
+use crate::domain::calendar::Calendars;
+use crate::domain::event::{Answer, Reply};
+use crate::domain::ids::{AssetId, PropertyName};
+use crate::domain::observation::{Finite, Observation, Observed, Quality, Value};
+use crate::domain::task::TaskStatus;
+use crate::domain::time::{Span, Timestamp};
+use crate::estimate::exposure::{self, Zone};
+use crate::estimate::fill::{self, Around, Fill, FillFact, Prior, Scale};
+use crate::rules::{Followed, Happening, Quantity, RuleSet};
+use smol_str::format_smolstr;
+
+/// Whatever an attribute says, a zone is due after this many minutes by the clock (DOMAIN §2.5).
+const CAP_MAX: f64 = 360.0;
+
+/// What one estimator knows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Estimator {
+    Fill(Box<Container>),
+    Exposure(Box<Zone>),
+}
+
+/// A container whose fill is followed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Container {
+    pub fill: Fill,
+    /// Since when it is followed.
+    pub watched_since: Timestamp,
+    /// What the message found that brought the newest level, or the crew's word after it.
+    pub found: Found,
+}
+
+/// A set of happenings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Found(pub u8);
+
+impl Estimator {
+    /// Whether it is one for this quantity.
+    pub(super) const fn fits(&self, quantity: Quantity) -> bool {
+        matches!((self, quantity), (Self::Fill(_), Quantity::Fill { .. }) | (Self::Exposure(_), Quantity::Exposure))
+    }
+}
+
+impl Found {
+    #[must_use]
+    pub const fn has(self, happening: Happening) -> bool {
+        self.0 & bit(happening) != 0
+    }
+
+    fn add(&mut self, fact: FillFact) {
+        let happening = match fact {
+            FillFact::Emptied | FillFact::EmptiedUnasked => Happening::Emptied,
+            FillFact::PartlyFallen => Happening::PartlyEmptied,
+            FillFact::DoneNotEmptied => Happening::DoneNotEmptied,
+            FillFact::Settled => Happening::Settled,
+            FillFact::Spike => Happening::Spike,
+            FillFact::SuddenFull => Happening::SuddenFull,
+            // These last, and are asked of the sensor's steadiness.
+            FillFact::Stuck | FillFact::TooNear => return,
+        };
+        self.0 |= bit(happening);
+    }
+}
+
+/// In images: never given to another happening.
+const fn bit(happening: Happening) -> u8 {
+    match happening {
+        Happening::Emptied => 1,
+        Happening::PartlyEmptied => 2,
+        Happening::DoneNotEmptied => 4,
+        Happening::Settled => 8,
+        Happening::Spike => 16,
+        Happening::SuddenFull => 32,
+    }
+}
+
+/// What a message means to the estimators of its asset, besides its values.
+pub(super) struct Circumstances<'a> {
+    pub calendars: Option<&'a Calendars>,
+    /// Somebody was asked to empty the container.
+    pub emptying_asked: bool,
+}
+
+impl AssetState {
+    /// Feeds what the message has measured to the estimators that follow it, each in the order of time.
+    pub(super) fn follow(&mut self, rules: &RuleSet, observed: &Observed, around: &Circumstances<'_>) {
+        let layout = rules.slots(&self.asset.kind);
+        for (followed, place) in rules.followed(&self.asset.kind).iter().zip(&mut self.estimators) {
+            let Some(property) = layout.names().nth(usize::from(followed.slot)) else { continue };
+            let mut measured: Vec<Measured> =
+                observed.observations.iter().filter_map(|known| Measured::of(observed, known, property)).collect();
+            measured.sort_by_key(|measured| measured.at);
+            let Some(first) = measured.first() else { continue };
+            let estimator = place.get_or_insert_with(|| begun(*followed, first.at));
+            match (estimator, followed.quantity) {
+                (Estimator::Fill(container), Quantity::Fill { full }) => container.follow(&measured, full, around),
+                (Estimator::Exposure(zone), Quantity::Exposure) => {
+                    let settings = exposure_settings(&self.asset, property);
+                    for measured in &measured {
+                        zone.observe(&settings, measured.at, measured.value.get());
+                    }
+                }
+                (Estimator::Fill(_), Quantity::Exposure) | (Estimator::Exposure(_), Quantity::Fill { .. }) => {}
+            }
+        }
+    }
+
+    /// Places for the estimators that rules ask, with those of `known` that fit.
+    pub(super) fn estimators_from(
+        rules: &RuleSet,
+        asset: &Asset,
+        known: impl IntoIterator<Item = (PropertyName, Estimator)>,
+    ) -> Box<[Option<Estimator>]> {
+        let (layout, followed) = (rules.slots(&asset.kind), rules.followed(&asset.kind));
+        let mut places = vec![None; followed.len()].into_boxed_slice();
+        for (property, estimator) in known {
+            let slot = layout.slot(&property);
+            let place =
+                followed.iter().position(|followed| Some(followed.slot) == slot && estimator.fits(followed.quantity));
+            if let Some(place) = place {
+                places[place] = Some(estimator);
+            }
+        }
+        places
+    }
+
+    /// The estimators that have begun, by property.
+    pub(super) fn estimators_by_property(&self, rules: &RuleSet) -> Vec<(PropertyName, Estimator)> {
+        let layout = rules.slots(&self.asset.kind);
+        let followed = rules.followed(&self.asset.kind).iter().zip(&self.estimators);
+        let by_name = |(followed, estimator): (&Followed, &Option<Estimator>)| {
+            Some((layout.names().nth(usize::from(followed.slot))?.clone(), estimator.clone()?))
+        };
+        followed.filter_map(by_name).collect()
+    }
+}
+
+struct Measured {
+    at: Timestamp,
+    value: Finite,
+    quality: Quality,
+}
+
+impl Measured {
+    fn of(observed: &Observed, known: &Observation, property: &PropertyName) -> Option<Self> {
+        let Value::Number(value) = known.value else { return None };
+        // A device whose clock is ahead does not outdate what comes after it.
+        let at = known.observed_at.min(observed.received_at);
+        (known.property == *property).then_some(Self { at, value, quality: known.quality })
+    }
+}
+
+fn begun(followed: Followed, at: Timestamp) -> Estimator {
+    match followed.quantity {
+        Quantity::Fill { full } => {
+            let fill = Fill::new(full, &Prior::default());
+            Estimator::Fill(Box::new(Container { fill, watched_since: at, found: Found::default() }))
+        }
+        Quantity::Exposure => Estimator::Exposure(Box::new(Zone::new(at))),
+    }
+}
+
+impl Container {
+    /// What an earlier message found is over with the first level that is newer.
+    fn follow(&mut self, measured: &[Measured], full: f64, around: &Circumstances<'_>) {
+        let (settings, prior) = (fill_settings(full), Prior::default());
+        let mut found = None;
+        for measured in measured {
+            let before = self.fill.observed_at;
+            let around = Around {
+                utc_offset: utc_offset(around.calendars, measured.at),
+                multiplier: 1.0,
+                task_open: around.emptying_asked,
+                neighbours_rise: false,
+                prior: &prior,
+            };
+            let outcome = self.fill.observe(&settings, measured.at, (measured.value, measured.quality), &around);
+            if self.fill.observed_at != before {
+                let found = found.get_or_insert_with(Found::default);
+                outcome.event.into_iter().for_each(|event| found.add(event.fact));
+            }
+        }
+        self.found = found.unwrap_or(self.found);
+    }
+}
+
+pub(super) const fn fill_settings(full: f64) -> fill::Settings {
+    fill::Settings::new(Scale::Share { full })
+}
+
+/// What a professional set for this person stands in the attributes of the bed: for the zone, or for all zones.
+pub(super) fn exposure_settings(asset: &Asset, property: &PropertyName) -> exposure::Settings {
+    let zone = property.as_str().trim_start_matches("pressure_");
+    let attribute = |name: &str| {
+        let of_zone = asset.attributes.get(&format_smolstr!("{name}_{zone}"));
+        match of_zone.or_else(|| asset.attributes.get(name)) {
+            Some(Value::Number(number)) if number.get() > 0.0 => Some(number.get()),
+            Some(Value::Number(_) | Value::Boolean(_) | Value::Text(_)) | None => None,
+        }
+    };
+    let start = exposure::Settings::default();
+    exposure::Settings {
+        reference: attribute("pressure_usual"),
+        limit: attribute("exposure_limit").unwrap_or(start.limit),
+        cap: attribute("exposure_cap").unwrap_or(start.cap).min(CAP_MAX),
+        tau: attribute("exposure_tau").unwrap_or(start.tau),
+        ..start
+    }
+}
+
+/// Local time less UTC, as the day began.
+fn utc_offset(calendars: Option<&Calendars>, at: Timestamp) -> Span {
+    const HALF: i64 = 12 * 3_600_000_000;
+    let Some(day) = calendars.and_then(|calendars| calendars.day(at)) else { return Span::ZERO };
+    let behind = day.from.as_micros().rem_euclid(2 * HALF);
+    Span::from_micros(if behind > HALF { 2 * HALF - behind } else { -behind })
+}
+
+impl Engine {
+    /// Whether somebody was asked to empty it: an open task of a rule that asks whether that has happened.
+    pub(super) fn emptying_asked(&self, asset: &AssetId) -> bool {
+        let Some(state) = self.inventory.assets.get(asset) else { return false };
+        let rules = self.rules.for_kind(&state.asset.kind).iter().zip(&state.conditions);
+        rules.into_iter().any(|(rule, condition)| {
+            condition.alarm.is_some_and(|alarm| rule.is_about_emptying() && self.tasks.open_about(alarm))
+        })
+    }
+
+    /// A crew says that it has emptied a container: where that confirms what the sensor saw, the asset is judged. Before
+    /// the reply is taken on.
+    pub(super) fn take_word(&mut self, now: Timestamp, reply: &Reply) -> Option<Judged> {
+        let asset = self.says_emptied(reply)?;
+        self.hear_emptied(now, &asset).then(|| self.judge(now, &asset, None)).flatten()
+    }
+
+    fn says_emptied(&self, reply: &Reply) -> Option<AssetId> {
+        let task = self.tasks.get(reply.task).filter(|task| task.crew.as_ref() == Some(&reply.crew))?;
+        let open = matches!(task.status, TaskStatus::Requested | TaskStatus::Accepted | TaskStatus::InProgress);
+        let rule = self.rules.rule(&self.alarms.get(&task.alarm)?.rule)?;
+        (open && reply.answer == Answer::Completed && rule.is_about_emptying()).then(|| task.asset.clone())
+    }
+
+    /// Whether the crew's word confirms an emptying.
+    fn hear_emptied(&mut self, now: Timestamp, asset: &AssetId) -> bool {
+        let Some(state) = self.inventory.assets.get_mut(asset) else { return false };
+        let mut confirmed = false;
+        for (followed, estimator) in self.rules.followed(&state.asset.kind).iter().zip(&mut state.estimators) {
+            if let (Quantity::Fill { full }, Some(Estimator::Fill(container))) = (followed.quantity, estimator)
+                && let Some(event) = container.fill.crew_done(&fill_settings(full), now)
+            {
+                container.found.add(event.fact);
+                confirmed = true;
+            }
+        }
+        confirmed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::size_of;
+
+    #[test]
+    fn an_estimator_is_as_large_as_rettidig_check_says() {
+        let whole = |inner: usize| size_of::<Option<Estimator>>() + inner;
+        let said = [Quantity::Fill { full: 1.0 }, Quantity::Exposure].map(Quantity::state_bytes);
+        assert_eq!(said, [whole(size_of::<Container>()), whole(size_of::<Zone>())]);
+    }
+}

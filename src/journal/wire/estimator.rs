@@ -1,0 +1,279 @@
+//! What estimators know, as it stands in a snapshot. Each form has numbered fields and is only ever added to.
+
+use crate::domain::ids::PropertyName;
+use crate::domain::time::Timestamp;
+use crate::engine;
+use crate::estimate::exposure::{Tally, Zone};
+use crate::estimate::fill::Fill;
+use crate::estimate::fill::container::Floor;
+use crate::estimate::fill::cycle::{Cycle, Done, Pending, Steady};
+use crate::estimate::fill::demand::{Demand, OpenDay};
+use minicbor::{Decode, Encode};
+
+#[derive(Encode, Decode)]
+pub struct EstimatorState<'a> {
+    #[b(0)]
+    property: &'a str,
+    #[n(1)]
+    known: Known,
+}
+
+#[derive(Encode, Decode)]
+enum Known {
+    #[n(0)]
+    Fill(#[n(0)] Container),
+    #[n(1)]
+    Exposure(#[n(0)] ZoneState),
+}
+
+#[derive(Encode, Decode)]
+struct Container {
+    #[n(0)]
+    watched_since: i64,
+    #[n(1)]
+    found: u8,
+    #[n(2)]
+    observed_at: Option<i64>,
+    #[n(3)]
+    cycle: CycleState,
+    #[n(4)]
+    steady: ([f32; 8], u8, u8, bool),
+    #[n(5)]
+    demand: DemandState,
+    /// Mounted and learned, in mm; the distances gathered since the emptying, and how many.
+    #[n(6)]
+    floor: (f64, f64, [f32; 3], u8),
+}
+
+#[derive(Encode, Decode)]
+struct CycleState {
+    #[n(0)]
+    levels: [f32; 3],
+    #[n(1)]
+    held: u8,
+    /// When, from, to.
+    #[n(2)]
+    pending: Option<(i64, f32, f32)>,
+    /// When, level, seen, above.
+    #[n(3)]
+    done: Option<(i64, f32, u8, u8)>,
+    #[n(4)]
+    emptied_at: Option<i64>,
+}
+
+#[derive(Encode, Decode)]
+struct DemandState {
+    #[n(0)]
+    rate: f64,
+    #[n(1)]
+    variance: f64,
+    #[n(2)]
+    weekday_means: [f32; 7],
+    #[n(3)]
+    weekday_days: [u8; 7],
+    #[n(4)]
+    days: u16,
+    #[n(5)]
+    cycles: u16,
+    #[n(6)]
+    slowed: (f32, f32),
+    #[n(7)]
+    width: f32,
+    #[n(8)]
+    last: Option<(i64, f32)>,
+    #[n(9)]
+    open: OpenDayState,
+}
+
+#[derive(Encode, Decode)]
+struct OpenDayState {
+    #[n(0)]
+    number: i32,
+    #[n(1)]
+    risen: f32,
+    #[n(2)]
+    hours: f32,
+    #[n(3)]
+    free_hours: f32,
+    #[n(4)]
+    multiplied: f32,
+    #[n(5)]
+    censored: bool,
+}
+
+#[derive(Encode, Decode)]
+struct ZoneState {
+    #[n(0)]
+    counted_to: i64,
+    #[n(1)]
+    pressure: Option<(i64, f64)>,
+    #[n(2)]
+    dose: f64,
+    #[n(3)]
+    relieved_since: Option<i64>,
+    #[n(4)]
+    turned_at: i64,
+    #[n(5)]
+    due_since: Option<i64>,
+    #[n(6)]
+    loaded_since: Option<i64>,
+    /// Longest load and time over the limit, in minutes; turns, and those that staff told.
+    #[n(7)]
+    tally: (f32, f32, u16, u16),
+}
+
+impl<'a> EstimatorState<'a> {
+    pub fn new(property: &'a str, estimator: &engine::Estimator) -> Self {
+        let known = match estimator {
+            engine::Estimator::Fill(container) => Known::Fill((&**container).into()),
+            engine::Estimator::Exposure(zone) => Known::Exposure((&**zone).into()),
+        };
+        Self { property, known }
+    }
+
+    pub fn into_image(self) -> (PropertyName, engine::Estimator) {
+        let estimator = match self.known {
+            Known::Fill(container) => engine::Estimator::Fill(Box::new(container.into())),
+            Known::Exposure(zone) => engine::Estimator::Exposure(Box::new(zone.into())),
+        };
+        (self.property.into(), estimator)
+    }
+}
+
+fn micros(at: Option<Timestamp>) -> Option<i64> {
+    at.map(Timestamp::as_micros)
+}
+
+fn moment(micros: Option<i64>) -> Option<Timestamp> {
+    micros.map(Timestamp::from_micros)
+}
+
+impl From<&engine::Container> for Container {
+    fn from(container: &engine::Container) -> Self {
+        let engine::Container { fill, watched_since, found } = container;
+        let Fill { cycle, steady, demand, floor, observed_at } = fill;
+        let Steady { values, held, near, blocked } = *steady;
+        let Floor { mounted_mm, learned_mm, after, gathered } = *floor;
+        Self {
+            watched_since: watched_since.as_micros(),
+            found: found.0,
+            observed_at: micros(*observed_at),
+            cycle: cycle.into(),
+            steady: (values, held, near, blocked),
+            demand: demand.into(),
+            floor: (mounted_mm, learned_mm, after, gathered),
+        }
+    }
+}
+
+impl From<Container> for engine::Container {
+    fn from(wire: Container) -> Self {
+        let (values, held, near, blocked) = wire.steady;
+        let (mounted_mm, learned_mm, after, gathered) = wire.floor;
+        let fill = Fill {
+            cycle: wire.cycle.into(),
+            steady: Steady { values, held, near, blocked },
+            demand: wire.demand.into(),
+            floor: Floor { mounted_mm, learned_mm, after, gathered },
+            observed_at: moment(wire.observed_at),
+        };
+        Self { fill, watched_since: Timestamp::from_micros(wire.watched_since), found: engine::Found(wire.found) }
+    }
+}
+
+impl From<&Cycle> for CycleState {
+    fn from(cycle: &Cycle) -> Self {
+        let Cycle { levels, held, pending, done, emptied_at } = *cycle;
+        Self {
+            levels,
+            held,
+            pending: pending.map(|Pending { at, from, to }| (at.as_micros(), from, to)),
+            done: done.map(|Done { at, level, seen, above }| (at.as_micros(), level, seen, above)),
+            emptied_at: micros(emptied_at),
+        }
+    }
+}
+
+impl From<CycleState> for Cycle {
+    fn from(wire: CycleState) -> Self {
+        let at = Timestamp::from_micros;
+        Self {
+            levels: wire.levels,
+            held: wire.held,
+            pending: wire.pending.map(|(micros, from, to)| Pending { at: at(micros), from, to }),
+            done: wire.done.map(|(micros, level, seen, above)| Done { at: at(micros), level, seen, above }),
+            emptied_at: moment(wire.emptied_at),
+        }
+    }
+}
+
+impl From<&Demand> for DemandState {
+    fn from(demand: &Demand) -> Self {
+        let Demand { rate, variance, weekday_means, weekday_days, days, cycles, slowed, width, last, open } = *demand;
+        let OpenDay { number, risen, hours, free_hours, multiplied, censored } = open;
+        Self {
+            rate,
+            variance,
+            weekday_means,
+            weekday_days,
+            days,
+            cycles,
+            slowed,
+            width,
+            last: last.map(|(at, level)| (at.as_micros(), level)),
+            open: OpenDayState { number, risen, hours, free_hours, multiplied, censored },
+        }
+    }
+}
+
+impl From<DemandState> for Demand {
+    fn from(wire: DemandState) -> Self {
+        let DemandState { rate, variance, weekday_means, weekday_days, days, cycles, slowed, width, last, open } = wire;
+        let OpenDayState { number, risen, hours, free_hours, multiplied, censored } = open;
+        Self {
+            rate,
+            variance,
+            weekday_means,
+            weekday_days,
+            days,
+            cycles,
+            slowed,
+            width,
+            last: last.map(|(micros, level)| (Timestamp::from_micros(micros), level)),
+            open: OpenDay { number, risen, hours, free_hours, multiplied, censored },
+        }
+    }
+}
+
+impl From<&Zone> for ZoneState {
+    fn from(zone: &Zone) -> Self {
+        let Zone { counted_to, pressure, dose, relieved_since, turned_at, due_since, loaded_since, tally } = *zone;
+        let Tally { longest_load, over_limit, turns, staff_turns } = tally;
+        Self {
+            counted_to: counted_to.as_micros(),
+            pressure: pressure.map(|(at, pressure)| (at.as_micros(), pressure)),
+            dose,
+            relieved_since: micros(relieved_since),
+            turned_at: turned_at.as_micros(),
+            due_since: micros(due_since),
+            loaded_since: micros(loaded_since),
+            tally: (longest_load, over_limit, turns, staff_turns),
+        }
+    }
+}
+
+impl From<ZoneState> for Zone {
+    fn from(wire: ZoneState) -> Self {
+        let (longest_load, over_limit, turns, staff_turns) = wire.tally;
+        Self {
+            counted_to: Timestamp::from_micros(wire.counted_to),
+            pressure: wire.pressure.map(|(micros, pressure)| (Timestamp::from_micros(micros), pressure)),
+            dose: wire.dose,
+            relieved_since: moment(wire.relieved_since),
+            turned_at: Timestamp::from_micros(wire.turned_at),
+            due_since: moment(wire.due_since),
+            loaded_since: moment(wire.loaded_since),
+            tally: Tally { longest_load, over_limit, turns, staff_turns },
+        }
+    }
+}
