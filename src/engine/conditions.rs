@@ -127,7 +127,8 @@ impl Engine {
         }
         earlier.sort_by_key(|(_, sample)| sample.observed_at);
         let calendars = self.configuration.as_deref().map(|configuration| &configuration.calendars);
-        asset.follow(&self.rules, observed, &Circumstances { calendars, emptying_asked });
+        let neighbourhoods = &mut self.neighbourhoods;
+        asset.follow(&self.rules, observed, Circumstances { calendars, neighbourhoods, emptying_asked });
         self.watch_silence(&observed.device);
         self.judge(now, &asset_id, Some(&Fresh { observed, newest, earlier }))
     }

@@ -9,7 +9,7 @@ use super::state::Engine;
 use crate::domain::asset::Asset;
 use crate::domain::calendar::Calendars;
 use crate::domain::event::{Answer, Reply};
-use crate::domain::ids::{AssetId, PropertyName};
+use crate::domain::ids::{AreaId, AssetId, AssetKind, PropertyName};
 use crate::domain::observation::{Finite, Observation, Observed, Quality, Value};
 use crate::domain::task::TaskStatus;
 use crate::domain::time::{Span, Timestamp};
@@ -17,9 +17,16 @@ use crate::estimate::exposure::{self, Zone};
 use crate::estimate::fill::{self, Around, Fill, FillFact, Prior, Scale};
 use crate::rules::{Followed, Happening, Quantity, RuleSet};
 use smol_str::format_smolstr;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// Whatever an attribute says, a zone is due after this many minutes by the clock (DOMAIN §2.5).
 const CAP_MAX: f64 = 360.0;
+/// A rise of a neighbour that counts, and how many must have been while a container says the same.
+const RISE: f32 = 0.1;
+const RISES: u32 = 3;
+/// Beyond so many areas nobody's neighbours are known.
+const NEIGHBOURHOODS_MAX: usize = 10_000;
 
 /// What one estimator knows.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +43,10 @@ pub struct Container {
     pub watched_since: Timestamp,
     /// What the message found that brought the newest level, or the crew's word after it.
     pub found: Found,
+    /// The lowest level since its last rise that was counted.
+    pub low: f32,
+    /// How many rises its neighbourhood had counted when its level last moved; none before it is known.
+    pub still_since: Option<u32>,
 }
 
 /// A set of happenings.
@@ -82,16 +93,20 @@ const fn bit(happening: Happening) -> u8 {
     }
 }
 
+/// How often containers of one kind and area have risen by a tenth. One that says the same while others rise is stuck.
+pub(super) type Neighbourhoods = BTreeMap<(AssetKind, Option<AreaId>), u32>;
+
 /// What a message means to the estimators of its asset, besides its values.
 pub(super) struct Circumstances<'a> {
     pub calendars: Option<&'a Calendars>,
+    pub neighbourhoods: &'a mut Neighbourhoods,
     /// Somebody was asked to empty the container.
     pub emptying_asked: bool,
 }
 
 impl AssetState {
     /// Feeds what the message has measured to the estimators that follow it, each in the order of time.
-    pub(super) fn follow(&mut self, rules: &RuleSet, observed: &Observed, around: &Circumstances<'_>) {
+    pub(super) fn follow(&mut self, rules: &RuleSet, observed: &Observed, mut around: Circumstances<'_>) {
         let layout = rules.slots(&self.asset.kind);
         for (followed, place) in rules.followed(&self.asset.kind).iter().zip(&mut self.estimators) {
             let Some(property) = layout.names().nth(usize::from(followed.slot)) else { continue };
@@ -101,7 +116,9 @@ impl AssetState {
             let Some(first) = measured.first() else { continue };
             let estimator = place.get_or_insert_with(|| begun(*followed, first.at));
             match (estimator, followed.quantity) {
-                (Estimator::Fill(container), Quantity::Fill { full }) => container.follow(&measured, full, around),
+                (Estimator::Fill(container), Quantity::Fill { full }) => {
+                    container.follow(&self.asset, &measured, full, &mut around);
+                }
                 (Estimator::Exposure(zone), Quantity::Exposure) => {
                     let settings = exposure_settings(&self.asset, property);
                     for measured in &measured {
@@ -109,6 +126,15 @@ impl AssetState {
                     }
                 }
                 (Estimator::Fill(_), Quantity::Exposure) | (Estimator::Exposure(_), Quantity::Fill { .. }) => {}
+            }
+        }
+    }
+
+    /// It stands among others now.
+    pub(super) fn leave_neighbourhood(&mut self) {
+        for estimator in self.estimators.iter_mut().flatten() {
+            if let Estimator::Fill(container) = estimator {
+                container.still_since = None;
             }
         }
     }
@@ -162,7 +188,13 @@ fn begun(followed: Followed, at: Timestamp) -> Estimator {
     match followed.quantity {
         Quantity::Fill { full } => {
             let fill = Fill::new(full, &Prior::default());
-            Estimator::Fill(Box::new(Container { fill, watched_since: at, found: Found::default() }))
+            Estimator::Fill(Box::new(Container {
+                fill,
+                watched_since: at,
+                found: Found::default(),
+                low: 1.0,
+                still_since: None,
+            }))
         }
         Quantity::Exposure => Estimator::Exposure(Box::new(Zone::new(at))),
     }
@@ -170,25 +202,47 @@ fn begun(followed: Followed, at: Timestamp) -> Estimator {
 
 impl Container {
     /// What an earlier message found is over with the first level that is newer.
-    fn follow(&mut self, measured: &[Measured], full: f64, around: &Circumstances<'_>) {
+    fn follow(&mut self, asset: &Asset, measured: &[Measured], full: f64, around: &mut Circumstances<'_>) {
         let (settings, prior) = (fill_settings(full), Prior::default());
         let mut found = None;
+        let mut nobody = 0;
+        let neighbourhood = (asset.kind.clone(), asset.area.clone());
+        let room = around.neighbourhoods.len() < NEIGHBOURHOODS_MAX;
+        let rises = match around.neighbourhoods.entry(neighbourhood) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) if room => free.insert(0),
+            Entry::Vacant(_) => &mut nobody,
+        };
         for measured in measured {
             let before = self.fill.observed_at;
             let around = Around {
                 utc_offset: utc_offset(around.calendars, measured.at),
                 multiplier: 1.0,
                 task_open: around.emptying_asked,
-                neighbours_rise: false,
+                neighbours_rise: self.still_since.is_some_and(|since| rises.wrapping_sub(since) >= RISES),
                 prior: &prior,
             };
             let outcome = self.fill.observe(&settings, measured.at, (measured.value, measured.quality), &around);
             if self.fill.observed_at != before {
                 let found = found.get_or_insert_with(Found::default);
                 outcome.event.into_iter().for_each(|event| found.add(event.fact));
+                self.count_rises(rises);
             }
         }
         self.found = found.unwrap_or(self.found);
+    }
+
+    fn count_rises(&mut self, rises: &mut u32) {
+        let level = self.fill.level().unwrap_or_default() as f32;
+        self.low = self.low.min(level);
+        if level - self.low >= RISE {
+            self.low = level;
+            *rises = rises.wrapping_add(1);
+        }
+        let [.., before, newest] = self.fill.steady.values;
+        if self.still_since.is_none() || (newest - before).abs() >= 1.0 {
+            self.still_since = Some(*rises);
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::domain::configuration::Configuration;
 use crate::domain::crew::Crew;
 use crate::domain::decision::Delivery;
 use crate::domain::ids::{
-    AlarmId, ClientId, CommandId, ContentHash, CrewId, PersonId, PropertyName, RuleId, Seq, TaskId,
+    AlarmId, AreaId, AssetKind, ClientId, CommandId, ContentHash, CrewId, PersonId, PropertyName, RuleId, Seq, TaskId,
 };
 use crate::domain::person::Person;
 use crate::domain::task::Task;
@@ -44,6 +44,8 @@ pub struct Image {
     pub commands: Vec<(CommandId, Seq)>,
     pub passages: Vec<(ClientId, Vec<PassageImage>)>,
     pub released: Seq,
+    /// How often containers of a kind and area have risen.
+    pub neighbourhoods: Vec<(AssetKind, Option<AreaId>, u32)>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -129,6 +131,11 @@ impl Engine {
             commands: self.commands.iter().cloned().collect(),
             passages,
             released: self.identities.released,
+            neighbourhoods: self
+                .neighbourhoods
+                .iter()
+                .map(|((kind, area), rises)| (kind.clone(), area.clone(), *rises))
+                .collect(),
         }
     }
 

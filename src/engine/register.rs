@@ -120,6 +120,9 @@ impl Engine {
                 if fresh {
                     (state.samples, state.estimators, state.conditions) = (samples, estimators, conditions);
                 }
+                if state.asset.area != asset.area {
+                    state.leave_neighbourhood();
+                }
                 let same = state.asset.attributes == asset.attributes;
                 state.asset = asset.clone();
                 if same && !fresh {

@@ -68,6 +68,8 @@ impl Restoring {
         engine.tasks.last_offered = image.last_offered.into_iter().collect();
         engine.commands = image.commands.into();
         engine.identities.released = image.released;
+        engine.neighbourhoods =
+            image.neighbourhoods.into_iter().map(|(kind, area, rises)| ((kind, area), rises)).collect();
         for (client, passages) in image.passages {
             engine.identities.clients.insert(client, passages.iter().map(Passage::from).collect());
         }

@@ -1,6 +1,7 @@
 //! The engine's state and its two doors: decide (`step`) and rebuild (`apply`).
 
 use super::deliveries::Deliveries;
+use super::estimators::Neighbourhoods;
 use super::identity::{Identities, Recognition};
 use super::inventory::Inventory;
 use super::tasks::Tasks;
@@ -46,6 +47,7 @@ pub struct Engine {
     pub(super) configuration: Option<Box<Configuration>>,
     pub(super) rules: RuleSet,
     pub(super) inventory: Inventory,
+    pub(super) neighbourhoods: Neighbourhoods,
     pub(super) identities: Identities,
     pub(super) alarms: BTreeMap<AlarmId, Alarm>,
     pub(super) last_alarm: AlarmId,
@@ -74,6 +76,7 @@ impl Engine {
             configuration: None,
             rules: RuleSet::default(),
             inventory: Inventory::default(),
+            neighbourhoods: Neighbourhoods::new(),
             identities: Identities::default(),
             alarms: BTreeMap::new(),
             last_alarm: AlarmId(0),

@@ -82,7 +82,7 @@ impl Quantity {
     #[must_use]
     pub const fn state_bytes(self) -> usize {
         match self {
-            Self::Fill { .. } => 320,
+            Self::Fill { .. } => 328,
             Self::Exposure => 128,
         }
     }

@@ -96,8 +96,8 @@ impl Fill {
             return nothing(Quality::RejectedProbable);
         }
         self.observed_at = Some(at);
-        let blocked = self.steadiness(value, around, settings);
         let level = level::from_value(value, &settings.scale, self.floor.learned_mm);
+        let blocked = self.steadiness(value, level, around, settings);
         let found = self.cycle.observe(at, level, around.task_open, settings);
         self.follow_floor(value, found.level == Continues::Waits, found.event.map(|event| event.fact), settings);
         let smooth = self.cycle.level().unwrap_or(level);
@@ -191,12 +191,16 @@ impl Fill {
         self.demand.observe((at, level), (around.utc_offset, around.multiplier), settings, around.prior)
     }
 
-    fn steadiness(&mut self, value: f64, around: &Around<'_>, settings: &Settings) -> Option<FillFact> {
+    /// A share is taken for that of a container one metre deep. At its lid it has no reason to move.
+    fn steadiness(&mut self, value: f64, level: f64, around: &Around<'_>, settings: &Settings) -> Option<FillFact> {
         match settings.scale {
             Scale::Distance { blind_mm, .. } => {
                 self.steady.observe((value, blind_mm), around.neighbours_rise, settings)
             }
-            Scale::Share { .. } => None,
+            Scale::Share { .. } => {
+                let rise = around.neighbours_rise && level < settings.censored_from;
+                self.steady.observe((1_000.0 * level, f64::NEG_INFINITY), rise, settings)
+            }
         }
     }
 

@@ -141,6 +141,18 @@ fn stuck_needs_neighbours_that_rise_and_ends_with_a_movement() {
 }
 
 #[test]
+fn a_share_that_stays_the_same_is_stuck_too_unless_it_is_full() {
+    let mut bin = Bin::new(PERCENT);
+    bin.neighbours_rise = true;
+    assert_eq!(facts(&bin.observe_all(0, &[40.0; 9])), [FillFact::Stuck]);
+    assert!(bin.fill.blocked());
+    assert!(bin.observe_all(9, &[42.0]).is_empty() && !bin.fill.blocked());
+    let mut full = Bin::new(PERCENT);
+    full.neighbours_rise = true;
+    assert!(full.observe_all(0, &[99.0; 12]).is_empty(), "a full one has no reason to move");
+}
+
+#[test]
 fn three_values_nearer_than_the_sensor_sees_are_an_obstruction() {
     let events = Bin::new(MILLIMETRES).observe_all(0, &[700.0, 100.0, 101.0, 103.0, 104.0]);
     assert_eq!(facts(&events), [FillFact::TooNear]);

@@ -43,6 +43,10 @@ struct Container {
     /// Mounted and learned, in mm; the distances gathered since the emptying, and how many.
     #[n(6)]
     floor: (f64, f64, [f32; 3], u8),
+    #[n(7)]
+    low: f32,
+    #[n(8)]
+    still_since: Option<u32>,
 }
 
 #[derive(Encode, Decode)]
@@ -150,7 +154,7 @@ fn moment(micros: Option<i64>) -> Option<Timestamp> {
 
 impl From<&engine::Container> for Container {
     fn from(container: &engine::Container) -> Self {
-        let engine::Container { fill, watched_since, found } = container;
+        let engine::Container { fill, watched_since, found, low, still_since } = container;
         let Fill { cycle, steady, demand, floor, observed_at } = fill;
         let Steady { values, held, near, blocked } = *steady;
         let Floor { mounted_mm, learned_mm, after, gathered } = *floor;
@@ -162,6 +166,8 @@ impl From<&engine::Container> for Container {
             steady: (values, held, near, blocked),
             demand: demand.into(),
             floor: (mounted_mm, learned_mm, after, gathered),
+            low: *low,
+            still_since: *still_since,
         }
     }
 }
@@ -177,7 +183,13 @@ impl From<Container> for engine::Container {
             floor: Floor { mounted_mm, learned_mm, after, gathered },
             observed_at: moment(wire.observed_at),
         };
-        Self { fill, watched_since: Timestamp::from_micros(wire.watched_since), found: engine::Found(wire.found) }
+        Self {
+            fill,
+            watched_since: Timestamp::from_micros(wire.watched_since),
+            found: engine::Found(wire.found),
+            low: wire.low,
+            still_since: wire.still_since,
+        }
     }
 }
 
@@ -274,6 +286,51 @@ impl From<ZoneState> for Zone {
             due_since: moment(wire.due_since),
             loaded_since: moment(wire.loaded_since),
             tally: Tally { longest_load, over_limit, turns, staff_turns },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::observation::{Finite, Quality};
+    use crate::domain::time::Span;
+    use crate::estimate::exposure;
+    use crate::estimate::fill::{Around, Prior, Scale, Settings};
+    use proptest::prelude::*;
+
+    fn again(estimator: &engine::Estimator) -> engine::Estimator {
+        let bytes = minicbor::to_vec(EstimatorState::new("fill", estimator)).unwrap();
+        minicbor::decode::<EstimatorState<'_>>(&bytes).unwrap().into_image().1
+    }
+
+    proptest! {
+        #[test]
+        fn what_an_estimator_knows_comes_back_to_the_bit(
+            stream in prop::collection::vec((1_i64..3_000, 0.0_f64..1.1, 0_u8..9), 1..60),
+            found: u8, low: f32, still_since: Option<u32>,
+        ) {
+            let prior = Prior::default();
+            let around =
+                Around { utc_offset: Span::ZERO, multiplier: 1.0, task_open: true, neighbours_rise: true, prior: &prior };
+            let settings = Settings::new(Scale::Share { full: 1.0 });
+            let mut at = Timestamp::from_micros(-7);
+            let (mut fill, mut zone) = (Fill::new(1.0, &prior), Zone::new(at));
+            for (minutes, number, what) in stream {
+                at = at + Span::from_mins(minutes);
+                if what == 0 {
+                    fill.crew_done(&settings, at);
+                }
+                let number = if what < 4 { number } else { 0.4 };
+                fill.observe(&settings, at, (Finite::new(number).unwrap(), Quality::Accepted), &around);
+                zone.observe(&exposure::Settings::default(), at, 90.0 * number);
+                let container = engine::Container { fill, watched_since: at, found: engine::Found(found), low, still_since };
+                for estimator in
+                    [engine::Estimator::Fill(Box::new(container)), engine::Estimator::Exposure(Box::new(zone))]
+                {
+                    prop_assert_eq!(format!("{:?}", again(&estimator)), format!("{estimator:?}"));
+                }
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use super::fact::Cause;
 use super::observation::Value;
 use super::reason::{PriorityCode, TaskStageCode, TaskStatusCode};
 use super::registry::{Asset, Crew, Device, Person};
-use crate::domain::ids::{AlarmId, ContentHash, CrewId, Seq, TaskId};
+use crate::domain::ids::{AlarmId, AreaId, ContentHash, CrewId, Seq, TaskId};
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::{alarm, task};
 use crate::engine;
@@ -57,6 +57,9 @@ pub struct State<'a> {
     /// How many assets and devices follow as parts; from version 2 on.
     #[n(17)]
     following: Option<(u64, u64)>,
+    /// Kind, area, and how often its containers have risen.
+    #[b(18)]
+    neighbourhoods: Option<Vec<(&'a str, Option<&'a str>, u32)>>,
 }
 
 /// Some of the assets or devices, in order of id. Read by [`read_part`].
@@ -350,6 +353,13 @@ impl<'a> From<&'a engine::Image> for State<'a> {
                 .collect(),
             released: image.released.0,
             following: Some((image.assets.len() as u64, image.devices.len() as u64)),
+            neighbourhoods: Some(
+                image
+                    .neighbourhoods
+                    .iter()
+                    .map(|(kind, area, rises)| (kind.as_str(), area.as_ref().map(AreaId::as_str), *rises))
+                    .collect(),
+            ),
         }
     }
 }
@@ -378,6 +388,12 @@ impl From<State<'_>> for engine::Image {
                 .map(|login| (login.client.into(), login.passages.into_iter().map(Into::into).collect()))
                 .collect(),
             released: Seq(wire.released),
+            neighbourhoods: wire
+                .neighbourhoods
+                .into_iter()
+                .flatten()
+                .map(|(kind, area, rises)| (kind.into(), area.map(Into::into), rises))
+                .collect(),
         }
     }
 }
