@@ -193,10 +193,11 @@ fn a_full_bin_is_emptied(way: Way) {
     let mut sensor = stage.connect(&inside, "bin-1");
     sensor.publish_acknowledged(1, &up("bin-1"), b"{\"fill\":0.9}").unwrap();
     inside.wait_for_messages(1);
-    inside.advance(Span::from_mins(11));
     let offered = task(&mut crew);
     assert_eq!((&offered["notice"], &offered["kind"]), (&"offered".into(), &"empty-bin".into()));
     answer(&mut crew, 1, &offered, "accepted");
+    inside.wait_for_messages(2);
+    inside.advance(Span::from_mins(11));
     answer(&mut crew, 2, &offered, "completed");
     inside.wait_for_messages(3);
     sensor.publish_acknowledged(2, &up("bin-1"), b"{\"fill\":0.05}").unwrap();

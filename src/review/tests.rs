@@ -27,12 +27,14 @@ fn read_sensor_types(files: &BTreeMap<SmolStr, String>) -> Result<Vec<SensorType
         let mut properties = BTreeMap::new();
         for (name, field) in root.section("properties").entries() {
             let mut section = field.section().unwrap();
+            let unit = section.optional("unit").and_then(|field| field.text());
+            let unit = unit.map(|unit| SmolStr::new(&unit.value)).unwrap_or_default();
             let kind = section.required("kind", "kind = \"number\"").and_then(|field| field.one_of(&KINDS));
             let range = section.optional("range").map(|field| field.items("two numbers", "[0, 1]"));
             let range = range.map(|ends| (ends[0].number(-1e9..=1e9).unwrap(), ends[1].number(-1e9..=1e9).unwrap()));
             let kind = kind.map(|at| [PropertyKind::Number, PropertyKind::Boolean, PropertyKind::Text][at]);
             if let Some(kind) = kind {
-                let property = Property { kind, unit: SmolStr::default(), range, purpose: None };
+                let property = Property { kind, unit, range, purpose: None };
                 properties.insert(PropertyName::new(name), property);
             }
         }
@@ -62,9 +64,9 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
     folder
 }
 
-const BIN: &str = "id = 'bin'\nasset_kind = 'bin'\n[properties]\nfill = { kind = 'number', range = [0, 1.05] }\n\
+const BIN: &str = "id = 'bin'\nasset_kind = 'bin'\n[properties]\nfill = { kind = 'number', unit = '1', range = [0, 1.05] }\n\
                    temperature = { kind = 'number' }\nbattery = { kind = 'number' }\ntilt = { kind = 'boolean' }\n";
-const BED: &str = "id = 'bed'\nasset_kind = 'bed'\n[properties]\npressure_sacrum = { kind = 'number' }\n\
+const BED: &str = "id = 'bed'\nasset_kind = 'bed'\n[properties]\npressure_sacrum = { kind = 'number', unit = 'mm[Hg]' }\n\
                    occupied = { kind = 'boolean' }\npress = { kind = 'number' }\n";
 
 #[test]
@@ -105,20 +107,33 @@ fn the_shipped_rules_are_right() {
     5 files, no faults
 
     kind of asset                sensor types   properties    rules    state bytes per asset
-    bed                                     1            3        3                       64
-    bin                                     1            4        5                      112
+    bed                                     1            3        8                      304
+    bin                                     1            4        9                      504
 
     rule                           applies to     priority    calls    state bytes per asset
+    bed-device-contradicts                bed            3        1                       32
     bed-device-silent                     bed            2        0                       16
     bed-help-button                       bed            1        0                       16
-    bed-same-position                     bed            2        1                       32
+    bed-left                              bed            3        1                       32
+    bed-position-due                      bed            2        0                       16
+    bed-position-overdue                  bed            2        1                       32
+    bed-position-soon                     bed            4        0                       16
+    bed-pressure-unmeasured               bed            3        0                       16
     bin-battery-low                       bin            4        0                       16
+    bin-done-not-emptied                  bin            3        0                       16
     bin-fire                              bin            1        1                       32
-    bin-full                              bin            3        0                       16
+    bin-not-emptied-for-long              bin            3        0                       16
+    bin-overflow-before-service           bin            3        0                       16
+    bin-sensor-blocked                    bin            4        0                       16
     bin-silent                            bin            4        0                       16
+    bin-sudden-full                       bin            4        0                       16
     bin-tilted                            bin            3        1                       32
 
-    100000 assets of one kind: 11 MiB of 1024 MiB
+    estimator                      applies to           of             state bytes per asset
+    pressure_sacrum                       bed     exposure                               128
+    fill                                  bin         fill                               328
+
+    100000 assets of one kind: 49 MiB of 1024 MiB
     "#);
     let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
     let written = rule("waste.toml").matches("[[rule]]").count() + rule("beds.toml").matches("[[rule]]").count();

@@ -6,7 +6,6 @@
 use crate::config;
 use crate::decode::{self, Directory, load_sensor_types};
 use crate::dispatch::wire::TaskPost;
-use crate::domain::calendar::Calendars;
 use crate::domain::configuration::{Configuration, DispatchPolicy};
 use crate::domain::decision::{Delivery, Effect, Fact};
 use crate::domain::event::{DeliveryOutcome, Event, Receipt, RegistryChange};
@@ -43,7 +42,7 @@ pub(super) struct House {
 }
 
 impl House {
-    /// The shipped rules and sensor types, and this registry.
+    /// The shipped rules and sensor types, the demo's calendar, and this registry.
     pub fn new(now: Timestamp, changes: Vec<RegistryChange>) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
         let loaded = config::load(&folder, []).unwrap();
@@ -54,6 +53,8 @@ impl House {
         }
         let directory =
             Directory::new(decode::Limits::default(), &types, registry.devices.values(), registry.crews.keys());
+        let demo = config::load(&folder.join("demo"), []).unwrap();
+        let calendars = config::read_calendars(&demo.calendar_files).unwrap();
         let sensor_types = types.iter().map(|(id, spec)| (id.clone(), spec.sensor_type.clone())).collect();
         let mut house = Self {
             now,
@@ -71,7 +72,7 @@ impl House {
             sensor_types,
             rule_files: loaded.rule_files,
             dispatch: DispatchPolicy::default(),
-            calendars: Calendars::default(),
+            calendars: calendars.around(now),
         })));
         house.decide(Event::Registered(changes));
         house.decide(Event::Started);

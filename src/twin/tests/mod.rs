@@ -81,7 +81,15 @@ async fn a_working_day_shows_everything_that_a_demo_must_show() {
     let mut expected: BTreeSet<_> = ["Accepted", "Duplicate", "Redacted"].map(str::to_owned).into();
     expected.extend(quarantined.into_iter().chain([refused]));
     assert_eq!(day.verdicts.keys().cloned().collect::<BTreeSet<_>>(), expected);
-    let rules = ["bin-full", "bin-fire", "bin-tilted", "bed-help-button", "bed-same-position", "bed-device-silent"];
+    let rules = [
+        "bin-overflow-before-service",
+        "bin-fire",
+        "bin-tilted",
+        "bed-help-button",
+        "bed-position-soon",
+        "bed-position-due",
+        "bed-device-silent",
+    ];
     let facts =
         ["OfferExpired", "TaskRejected", "TaskWaiting", "DeviceSilent", "DeviceClockAhead", "lost ", "Verified"];
     for sign in rules.into_iter().chain(facts) {
