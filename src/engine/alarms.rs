@@ -88,7 +88,7 @@ impl Engine {
         match fact {
             Fact::DelayStarted { rule, asset, due, cause } => {
                 if let Some(condition) = self.condition_mut(rule, asset) {
-                    condition.delay = Some(Delay { due: *due, cause: cause.clone() });
+                    condition.delay = Some(Box::new(Delay { due: *due, cause: cause.clone() }));
                 }
                 let why = DeadlineReason::OnDelay { rule: rule.clone(), asset: asset.clone() };
                 self.timers.set(Deadline { at: *due, why });

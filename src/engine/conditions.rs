@@ -25,7 +25,7 @@ const ANEW: u16 = u16::MAX;
 pub(super) struct Condition {
     pub memory: Memory,
     /// It holds, and the rule's `on_delay` is running.
-    pub delay: Option<Delay>,
+    pub delay: Option<Box<Delay>>,
     /// The alarm it raised that is not settled.
     pub alarm: Option<AlarmId>,
     /// When what the rule says may turn without a message, and by which of its calls.

@@ -165,7 +165,7 @@ impl Ground {
             let rule = &rules[place];
             conditions[place] = Condition {
                 memory: rule.recall(&known.memory),
-                delay: known.delay.map(|(due, cause)| Delay { due, cause }),
+                delay: known.delay.map(|(due, cause)| Box::new(Delay { due, cause })),
                 alarm: known.alarm,
                 wake: known.wake.and_then(|(node, at)| Some((rule.node_in(&known.memory, node)?, at))),
                 // Whoever looks at the asset's first timer sets those of its conditions.
