@@ -34,19 +34,24 @@ pub(super) fn answers(
 ) -> Vec<(Question, Outcome)> {
     let kind = &state.asset.kind;
     let asked = Asked { asset: &state.asset, calendars, now };
-    let answer = |question: &Question| {
-        let place = rules.followed(kind).iter().position(|followed| *followed == question.followed)?;
-        let outcome = match (state.estimators.get(place)?.as_ref()?, question.followed.quantity) {
-            (Estimator::Fill(container), Quantity::Fill { full }) => asked.of_fill(container, full, question.about),
-            (Estimator::Exposure(zone), Quantity::Exposure) => {
-                let property = rules.slots(kind).names().nth(usize::from(question.followed.slot))?;
-                asked.of_zone(zone, &exposure_settings(&state.asset, property), question.about)
+    let questions = rules.questions(kind);
+    let mut answers = Vec::with_capacity(questions.len());
+    for (followed, estimator) in rules.followed(kind).iter().zip(&state.estimators) {
+        let about = questions.iter().filter(|question| question.followed == *followed);
+        match (estimator, followed.quantity) {
+            (Some(Estimator::Fill(container)), Quantity::Fill { full }) => {
+                answers.extend(about.map(|question| (*question, asked.of_fill(container, full, question.about))));
             }
-            (Estimator::Fill(_), Quantity::Exposure) | (Estimator::Exposure(_), Quantity::Fill { .. }) => return None,
-        };
-        Some((*question, outcome))
-    };
-    rules.questions(kind).iter().filter_map(answer).collect()
+            (Some(Estimator::Exposure(zone)), Quantity::Exposure) => {
+                let Some(property) = rules.slots(kind).names().nth(usize::from(followed.slot)) else { continue };
+                let settings = exposure_settings(&state.asset, property);
+                answers.extend(about.map(|question| (*question, asked.of_zone(zone, &settings, question.about))));
+            }
+            (None, _) | (Some(Estimator::Fill(_)), Quantity::Exposure) => {}
+            (Some(Estimator::Exposure(_)), Quantity::Fill { .. }) => {}
+        }
+    }
+    answers
 }
 
 impl Asked<'_> {

@@ -3,15 +3,11 @@
 //! They are state like the newest values, by property: they go into images and through a change of the rules, and are
 //! fed again when recorded history is applied. What they answer is in `answers`.
 
-use super::conditions::Judged;
 use super::inventory::AssetState;
-use super::state::Engine;
 use crate::domain::asset::Asset;
 use crate::domain::calendar::Calendars;
-use crate::domain::event::{Answer, Reply};
-use crate::domain::ids::{AreaId, AssetId, AssetKind, PropertyName};
+use crate::domain::ids::{AreaId, AssetKind, PropertyName};
 use crate::domain::observation::{Finite, Observation, Observed, Quality, Value};
-use crate::domain::task::TaskStatus;
 use crate::domain::time::{Span, Timestamp};
 use crate::estimate::exposure::{self, Zone};
 use crate::estimate::fill::{self, Around, Fill, FillFact, Prior, Scale};
@@ -66,7 +62,7 @@ impl Found {
         self.0 & bit(happening) != 0
     }
 
-    fn add(&mut self, fact: FillFact) {
+    pub(super) fn add(&mut self, fact: FillFact) {
         let happening = match fact {
             FillFact::Emptied | FillFact::EmptiedUnasked => Happening::Emptied,
             FillFact::PartlyFallen => Happening::PartlyEmptied,
@@ -276,46 +272,6 @@ fn utc_offset(calendars: Option<&Calendars>, at: Timestamp) -> Span {
     let Some(day) = calendars.and_then(|calendars| calendars.day(at)) else { return Span::ZERO };
     let behind = day.from.as_micros().rem_euclid(2 * HALF);
     Span::from_micros(if behind > HALF { 2 * HALF - behind } else { -behind })
-}
-
-impl Engine {
-    /// Whether somebody was asked to empty it: an open task of a rule that asks whether that has happened.
-    pub(super) fn emptying_asked(&self, asset: &AssetId) -> bool {
-        let Some(state) = self.inventory.assets.get(asset) else { return false };
-        let rules = self.rules.for_kind(&state.asset.kind).iter().zip(&state.conditions);
-        rules.into_iter().any(|(rule, condition)| {
-            condition.alarm.is_some_and(|alarm| rule.is_about_emptying() && self.tasks.open_about(alarm))
-        })
-    }
-
-    /// A crew says that it has emptied a container: where that confirms what the sensor saw, the asset is judged. Before
-    /// the reply is taken on.
-    pub(super) fn take_word(&mut self, now: Timestamp, reply: &Reply) -> Option<Judged> {
-        let asset = self.says_emptied(reply)?;
-        self.hear_emptied(now, &asset).then(|| self.judge(now, &asset, None)).flatten()
-    }
-
-    fn says_emptied(&self, reply: &Reply) -> Option<AssetId> {
-        let task = self.tasks.get(reply.task).filter(|task| task.crew.as_ref() == Some(&reply.crew))?;
-        let open = matches!(task.status, TaskStatus::Requested | TaskStatus::Accepted | TaskStatus::InProgress);
-        let rule = self.rules.rule(&self.alarms.get(&task.alarm)?.rule)?;
-        (open && reply.answer == Answer::Completed && rule.is_about_emptying()).then(|| task.asset.clone())
-    }
-
-    /// Whether the crew's word confirms an emptying.
-    fn hear_emptied(&mut self, now: Timestamp, asset: &AssetId) -> bool {
-        let Some(state) = self.inventory.assets.get_mut(asset) else { return false };
-        let mut confirmed = false;
-        for (followed, estimator) in self.rules.followed(&state.asset.kind).iter().zip(&mut state.estimators) {
-            if let (Quantity::Fill { full }, Some(Estimator::Fill(container))) = (followed.quantity, estimator)
-                && let Some(event) = container.fill.crew_done(&fill_settings(full), now)
-            {
-                container.found.add(event.fact);
-                confirmed = true;
-            }
-        }
-        confirmed
-    }
 }
 
 #[cfg(test)]

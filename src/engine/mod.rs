@@ -25,6 +25,7 @@ mod restore;
 mod state;
 mod tasks;
 mod timers;
+mod word;
 
 #[cfg(test)]
 mod tests;

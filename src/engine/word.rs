@@ -1,0 +1,62 @@
+//! What crews say about their work, as estimators hear it: that a container was emptied, that a person was turned.
+//!
+//! What a task is about follows from what its rule asks: one that asks `emptied()` is to empty, one that asks for the
+//! exposure of a zone is to relieve it. A word is heard before the reply is taken on, when deciding and when a record
+//! is applied.
+
+use super::conditions::Judged;
+use super::estimators::{Estimator, exposure_settings, fill_settings};
+use super::state::Engine;
+use crate::domain::event::{Answer, Reply};
+use crate::domain::ids::AssetId;
+use crate::domain::task::TaskStatus;
+use crate::domain::time::Timestamp;
+use crate::rules::{Quantity, Rule};
+use std::sync::Arc;
+
+impl Engine {
+    /// Whether somebody was asked to empty it: an open task of a rule that asks whether that has happened.
+    pub(super) fn emptying_asked(&self, asset: &AssetId) -> bool {
+        let Some(state) = self.inventory.assets.get(asset) else { return false };
+        let mut rules = self.rules.for_kind(&state.asset.kind).iter().zip(&state.conditions);
+        rules.any(|(rule, condition)| {
+            condition.alarm.is_some_and(|alarm| rule.is_about_emptying() && self.tasks.open_about(alarm))
+        })
+    }
+
+    /// The crew says that its work is done: where that changes what an estimator knows, the asset is judged.
+    pub(super) fn take_word(&mut self, now: Timestamp, reply: &Reply) -> Option<Judged> {
+        let (asset, rule) = self.says_done(reply)?;
+        let state = self.inventory.assets.get_mut(&asset)?;
+        let (layout, followed) = (self.rules.slots(&state.asset.kind), self.rules.followed(&state.asset.kind));
+        let mut changed = false;
+        for (followed, estimator) in followed.iter().zip(&mut state.estimators) {
+            match (followed.quantity, estimator) {
+                (Quantity::Fill { full }, Some(Estimator::Fill(container))) if rule.is_about_emptying() => {
+                    if let Some(event) = container.fill.crew_done(&fill_settings(full), now) {
+                        container.found.add(event.fact);
+                        changed = true;
+                    }
+                }
+                (Quantity::Exposure, Some(Estimator::Exposure(zone)))
+                    if rule.questions().any(|question| question.followed == *followed) =>
+                {
+                    if let Some(property) = layout.names().nth(usize::from(followed.slot)) {
+                        zone.staff_turned(&exposure_settings(&state.asset, property), now);
+                        changed = true;
+                    }
+                }
+                (Quantity::Fill { .. } | Quantity::Exposure, _) => {}
+            }
+        }
+        changed.then(|| self.judge(now, &asset, None)).flatten()
+    }
+
+    /// The asset and the rule of an open task that the reply ends.
+    fn says_done(&self, reply: &Reply) -> Option<(AssetId, Arc<Rule>)> {
+        let task = self.tasks.get(reply.task).filter(|task| task.crew.as_ref() == Some(&reply.crew))?;
+        let open = matches!(task.status, TaskStatus::Requested | TaskStatus::Accepted | TaskStatus::InProgress);
+        let rule = self.rules.rule(&self.alarms.get(&task.alarm)?.rule)?;
+        (open && reply.answer == Answer::Completed).then(|| (task.asset.clone(), Arc::clone(rule)))
+    }
+}
