@@ -2,7 +2,7 @@
 //!
 //! An answer is worked out from the estimator as it is; asking changes nothing.
 
-use super::estimators::{Container, Estimator, exposure_settings, fill_settings};
+use super::estimators::{Container, Estimator, fill_settings};
 use super::inventory::AssetState;
 use crate::domain::asset::Asset;
 use crate::domain::calendar::Calendars;
@@ -42,10 +42,10 @@ pub(super) fn answers(
             (Some(Estimator::Fill(container)), Quantity::Fill { full }) => {
                 answers.extend(about.map(|question| (*question, asked.of_fill(container, full, question.about))));
             }
-            (Some(Estimator::Exposure(zone)), Quantity::Exposure) => {
+            (Some(Estimator::Exposure(body)), Quantity::Exposure) => {
                 let Some(property) = rules.slots(kind).names().nth(usize::from(followed.slot)) else { continue };
-                let settings = exposure_settings(&state.asset, property);
-                answers.extend(about.map(|question| (*question, asked.of_zone(zone, &settings, question.about))));
+                let settings = body.settings(&state.asset, property);
+                answers.extend(about.map(|question| (*question, asked.of_zone(&body.zone, &settings, question.about))));
             }
             (None, _) | (Some(Estimator::Fill(_)), Quantity::Exposure) => {}
             (Some(Estimator::Exposure(_)), Quantity::Fill { .. }) => {}

@@ -11,6 +11,7 @@ use crate::domain::observation::{Finite, Observation, Observed, Quality, Value};
 use crate::domain::time::{Span, Timestamp};
 use crate::estimate::exposure::{self, Zone};
 use crate::estimate::fill::{self, Around, Fill, FillFact, Prior, Scale};
+use crate::estimate::relief::Reference;
 use crate::rules::{Followed, Happening, Quantity, RuleSet};
 use smol_str::format_smolstr;
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use std::collections::btree_map::Entry;
 
 /// Whatever an attribute says, a zone is due after this many minutes by the clock (DOMAIN §2.5).
 const CAP_MAX: f64 = 360.0;
+const FIRST_DAY: Span = Span::from_hours(24);
 /// A rise of a neighbour that counts, and how many must have been while a container says the same.
 const RISE: f32 = 0.1;
 const RISES: u32 = 3;
@@ -28,7 +30,7 @@ const NEIGHBOURHOODS_MAX: usize = 10_000;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Estimator {
     Fill(Box<Container>),
-    Exposure(Box<Zone>),
+    Exposure(Box<Body>),
 }
 
 /// A container whose fill is followed.
@@ -43,6 +45,16 @@ pub struct Container {
     pub low: f32,
     /// How many rises its neighbourhood had counted when its level last moved; none before it is known.
     pub still_since: Option<u32>,
+}
+
+/// A zone of a body whose exposure is followed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Body {
+    pub zone: Zone,
+    /// The person's own usual pressure there, learned from the first day, mmHg.
+    pub usual: Option<f64>,
+    /// While it is learned, which it is where no attribute tells it.
+    pub learning: Option<Box<Reference>>,
 }
 
 /// A set of happenings.
@@ -115,10 +127,11 @@ impl AssetState {
                 (Estimator::Fill(container), Quantity::Fill { full }) => {
                     container.follow(&self.asset, &measured, full, &mut around);
                 }
-                (Estimator::Exposure(zone), Quantity::Exposure) => {
-                    let settings = exposure_settings(&self.asset, property);
+                (Estimator::Exposure(body), Quantity::Exposure) => {
                     for measured in &measured {
-                        zone.observe(&settings, measured.at, measured.value.get());
+                        let told = body.settings(&self.asset, property);
+                        body.zone.observe(&told, measured.at, measured.value.get());
+                        body.learn(&told, measured);
                     }
                 }
                 (Estimator::Fill(_), Quantity::Exposure) | (Estimator::Exposure(_), Quantity::Fill { .. }) => {}
@@ -192,7 +205,7 @@ fn begun(followed: Followed, at: Timestamp) -> Estimator {
                 still_since: None,
             }))
         }
-        Quantity::Exposure => Estimator::Exposure(Box::new(Zone::new(at))),
+        Quantity::Exposure => Estimator::Exposure(Box::new(Body { zone: Zone::new(at), usual: None, learning: None })),
     }
 }
 
@@ -246,23 +259,41 @@ pub(super) const fn fill_settings(full: f64) -> fill::Settings {
     fill::Settings::new(Scale::Share { full })
 }
 
-/// What a professional set for this person stands in the attributes of the bed: for the zone, or for all zones.
-pub(super) fn exposure_settings(asset: &Asset, property: &PropertyName) -> exposure::Settings {
-    let zone = property.as_str().trim_start_matches("pressure_");
-    let attribute = |name: &str| {
-        let of_zone = asset.attributes.get(&format_smolstr!("{name}_{zone}"));
-        match of_zone.or_else(|| asset.attributes.get(name)) {
-            Some(Value::Number(number)) if number.get() > 0.0 => Some(number.get()),
-            Some(Value::Number(_) | Value::Boolean(_) | Value::Text(_)) | None => None,
+impl Body {
+    /// What a professional set for this person stands in the attributes of the bed: for the zone, or for all zones.
+    pub(super) fn settings(&self, asset: &Asset, property: &PropertyName) -> exposure::Settings {
+        let zone = property.as_str().strip_prefix("pressure_").unwrap_or_default();
+        let attribute = |name: &str| {
+            let of_zone = asset.attributes.get(&format_smolstr!("{name}_{zone}"));
+            match of_zone.or_else(|| asset.attributes.get(name)) {
+                Some(Value::Number(number)) if number.get() > 0.0 => Some(number.get()),
+                Some(Value::Number(_) | Value::Boolean(_) | Value::Text(_)) | None => None,
+            }
+        };
+        let start = exposure::Settings::default();
+        exposure::Settings {
+            reference: attribute("pressure_usual").or(self.usual),
+            limit: attribute("exposure_limit").unwrap_or(start.limit),
+            cap: attribute("exposure_cap").unwrap_or(start.cap).min(CAP_MAX),
+            tau: attribute("exposure_tau").unwrap_or(start.tau),
+            ..start
         }
-    };
-    let start = exposure::Settings::default();
-    exposure::Settings {
-        reference: attribute("pressure_usual"),
-        limit: attribute("exposure_limit").unwrap_or(start.limit),
-        cap: attribute("exposure_cap").unwrap_or(start.cap).min(CAP_MAX),
-        tau: attribute("exposure_tau").unwrap_or(start.tau),
-        ..start
+    }
+
+    /// The median of the first calm day. A day with too few calm pressures is followed by another.
+    fn learn(&mut self, told: &exposure::Settings, measured: &Measured) {
+        if told.reference.is_some() {
+            self.learning = None;
+            return;
+        }
+        let learning = self.learning.get_or_insert_with(|| Box::new(Reference::new(measured.at)));
+        learning.observe(measured.at, measured.value.get());
+        self.usual = learning.median(measured.at, false);
+        if self.usual.is_some() {
+            self.learning = None;
+        } else if measured.at.since(learning.started_at) >= FIRST_DAY {
+            **learning = Reference::new(measured.at);
+        }
     }
 }
 
@@ -271,18 +302,31 @@ fn utc_offset(calendars: Option<&Calendars>, at: Timestamp) -> Span {
     const HALF: i64 = 12 * 3_600_000_000;
     let Some(day) = calendars.and_then(|calendars| calendars.day(at)) else { return Span::ZERO };
     let behind = day.from.as_micros().rem_euclid(2 * HALF);
-    Span::from_micros(if behind > HALF { 2 * HALF - behind } else { -behind })
+    Span::from_micros(if behind >= HALF { 2 * HALF - behind } else { -behind })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::calendar::{Day, DayKind, Weekday, Window};
     use std::mem::size_of;
+
+    #[test]
+    fn local_time_is_told_by_when_the_day_began() {
+        let hour = |hours: i64| Timestamp::from_micros(0) + Span::from_hours(hours);
+        for (offset, from) in [(2, -2), (0, 0), (-5, 5), (12, -12), (-11, 11)] {
+            let day = Day { from: hour(from), weekday: Weekday::Thursday, kind: DayKind::Workday, name: None };
+            let covers = Window { from: hour(-24), until: hour(48) };
+            let calendars = Calendars { covers, days: vec![day], ..Calendars::default() };
+            assert_eq!(utc_offset(Some(&calendars), hour(from + 3)), Span::from_hours(offset));
+        }
+        assert_eq!(utc_offset(None, hour(3)), Span::ZERO);
+    }
 
     #[test]
     fn an_estimator_is_as_large_as_rettidig_check_says() {
         let whole = |inner: usize| size_of::<Option<Estimator>>() + inner;
         let said = [Quantity::Fill { full: 1.0 }, Quantity::Exposure].map(Quantity::state_bytes);
-        assert_eq!(said, [whole(size_of::<Container>()), whole(size_of::<Zone>())]);
+        assert_eq!(said, [whole(size_of::<Container>()), whole(size_of::<Body>() + size_of::<Reference>())]);
     }
 }

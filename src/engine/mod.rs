@@ -31,7 +31,7 @@ mod word;
 mod tests;
 
 pub use admit::Admitted;
-pub use estimators::{Container, Estimator, Found};
+pub use estimators::{Body, Container, Estimator, Found};
 pub use image::{AssetImage, ConditionImage, DeviceImage, Image, PassageImage, TaskImage};
 pub use inventory::Inventory;
 pub use restore::{Fitted, Ground, Restoring};

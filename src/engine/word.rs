@@ -5,7 +5,7 @@
 //! is applied.
 
 use super::conditions::Judged;
-use super::estimators::{Estimator, exposure_settings, fill_settings};
+use super::estimators::{Estimator, fill_settings};
 use super::state::Engine;
 use crate::domain::event::{Answer, Reply};
 use crate::domain::ids::AssetId;
@@ -38,11 +38,12 @@ impl Engine {
                         changed = true;
                     }
                 }
-                (Quantity::Exposure, Some(Estimator::Exposure(zone)))
+                (Quantity::Exposure, Some(Estimator::Exposure(body)))
                     if rule.questions().any(|question| question.followed == *followed) =>
                 {
                     if let Some(property) = layout.names().nth(usize::from(followed.slot)) {
-                        zone.staff_turned(&exposure_settings(&state.asset, property), now);
+                        let settings = body.settings(&state.asset, property);
+                        body.zone.staff_turned(&settings, now);
                         changed = true;
                     }
                 }

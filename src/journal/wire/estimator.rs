@@ -8,6 +8,7 @@ use crate::estimate::fill::Fill;
 use crate::estimate::fill::container::Floor;
 use crate::estimate::fill::cycle::{Cycle, Done, Pending, Steady};
 use crate::estimate::fill::demand::{Demand, OpenDay};
+use crate::estimate::relief::Reference;
 use minicbor::{Decode, Encode};
 
 #[derive(Encode, Decode)]
@@ -124,13 +125,19 @@ struct ZoneState {
     /// Longest load and time over the limit, in minutes; turns, and those that staff told.
     #[n(7)]
     tally: (f32, f32, u16, u16),
+    /// The usual pressure, in mmHg.
+    #[n(8)]
+    usual: Option<f64>,
+    /// While that is learned: how often each class of pressures came, since when, and the latest.
+    #[n(9)]
+    learning: Option<(Vec<u16>, i64, f64)>,
 }
 
 impl<'a> EstimatorState<'a> {
     pub fn new(property: &'a str, estimator: &engine::Estimator) -> Self {
         let known = match estimator {
             engine::Estimator::Fill(container) => Known::Fill((&**container).into()),
-            engine::Estimator::Exposure(zone) => Known::Exposure((&**zone).into()),
+            engine::Estimator::Exposure(body) => Known::Exposure((&**body).into()),
         };
         Self { property, known }
     }
@@ -138,7 +145,7 @@ impl<'a> EstimatorState<'a> {
     pub fn into_image(self) -> (PropertyName, engine::Estimator) {
         let estimator = match self.known {
             Known::Fill(container) => engine::Estimator::Fill(Box::new(container.into())),
-            Known::Exposure(zone) => engine::Estimator::Exposure(Box::new(zone.into())),
+            Known::Exposure(body) => engine::Estimator::Exposure(Box::new(body.into())),
         };
         (self.property.into(), estimator)
     }
@@ -257,8 +264,9 @@ impl From<DemandState> for Demand {
     }
 }
 
-impl From<&Zone> for ZoneState {
-    fn from(zone: &Zone) -> Self {
+impl From<&engine::Body> for ZoneState {
+    fn from(body: &engine::Body) -> Self {
+        let engine::Body { zone, usual, learning } = body;
         let Zone { counted_to, pressure, dose, relieved_since, turned_at, due_since, loaded_since, tally } = *zone;
         let Tally { longest_load, over_limit, turns, staff_turns } = tally;
         Self {
@@ -270,14 +278,18 @@ impl From<&Zone> for ZoneState {
             due_since: micros(due_since),
             loaded_since: micros(loaded_since),
             tally: (longest_load, over_limit, turns, staff_turns),
+            usual: *usual,
+            learning: learning
+                .as_deref()
+                .map(|Reference { counts, started_at, last }| (counts.to_vec(), started_at.as_micros(), *last)),
         }
     }
 }
 
-impl From<ZoneState> for Zone {
+impl From<ZoneState> for engine::Body {
     fn from(wire: ZoneState) -> Self {
         let (longest_load, over_limit, turns, staff_turns) = wire.tally;
-        Self {
+        let zone = Zone {
             counted_to: Timestamp::from_micros(wire.counted_to),
             pressure: wire.pressure.map(|(micros, pressure)| (Timestamp::from_micros(micros), pressure)),
             dose: wire.dose,
@@ -286,7 +298,13 @@ impl From<ZoneState> for Zone {
             due_since: moment(wire.due_since),
             loaded_since: moment(wire.loaded_since),
             tally: Tally { longest_load, over_limit, turns, staff_turns },
-        }
+        };
+        let learning = wire.learning.map(|(counts, started_at, last)| {
+            let mut reference = Reference { last, ..Reference::new(Timestamp::from_micros(started_at)) };
+            reference.counts.iter_mut().zip(counts).for_each(|(class, count)| *class = count);
+            Box::new(reference)
+        });
+        Self { zone, usual: wire.usual, learning }
     }
 }
 
@@ -308,14 +326,14 @@ mod tests {
         #[test]
         fn what_an_estimator_knows_comes_back_to_the_bit(
             stream in prop::collection::vec((1_i64..3_000, 0.0_f64..1.1, 0_u8..9), 1..60),
-            found: u8, low: f32, still_since: Option<u32>,
+            found: u8, low: f32, still_since: Option<u32>, usual: Option<f64>, learns: bool,
         ) {
             let prior = Prior::default();
             let around =
                 Around { utc_offset: Span::ZERO, multiplier: 1.0, task_open: true, neighbours_rise: true, prior: &prior };
             let settings = Settings::new(Scale::Share { full: 1.0 });
             let mut at = Timestamp::from_micros(-7);
-            let (mut fill, mut zone) = (Fill::new(1.0, &prior), Zone::new(at));
+            let (mut fill, mut zone, mut reference) = (Fill::new(1.0, &prior), Zone::new(at), Reference::new(at));
             for (minutes, number, what) in stream {
                 at = at + Span::from_mins(minutes);
                 if what == 0 {
@@ -324,9 +342,11 @@ mod tests {
                 let number = if what < 4 { number } else { 0.4 };
                 fill.observe(&settings, at, (Finite::new(number).unwrap(), Quality::Accepted), &around);
                 zone.observe(&exposure::Settings::default(), at, 90.0 * number);
+                reference.observe(at, 90.0 * number);
+                let body = engine::Body { zone, usual, learning: learns.then(|| Box::new(reference)) };
                 let container = engine::Container { fill, watched_since: at, found: engine::Found(found), low, still_since };
                 for estimator in
-                    [engine::Estimator::Fill(Box::new(container)), engine::Estimator::Exposure(Box::new(zone))]
+                    [engine::Estimator::Fill(Box::new(container)), engine::Estimator::Exposure(Box::new(body))]
                 {
                     prop_assert_eq!(format!("{:?}", again(&estimator)), format!("{estimator:?}"));
                 }
