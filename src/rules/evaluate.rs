@@ -68,6 +68,24 @@ impl Rule {
     }
 
     fn judge(&self, inputs: &Inputs<'_>, memory: &mut Memory, outcomes: &mut [Outcome]) -> Evaluation {
+        let wake = self.work_out_calls(inputs, memory, outcomes);
+        let mut moment = Moment { inputs, outcomes, instead: None, thorough: false, wake };
+        let when = moment.truth(&self.lowered.when);
+        let normal_when = self.lowered.normal_when.as_ref().map(|normal| moment.truth(normal));
+        // An alarm may follow when this is no longer known to be true.
+        let unless = self.lowered.unless.as_ref();
+        let unless = unless.map_or(Truth::False, |unless| moment.thoroughly(|moment| moment.truth(unless)));
+        Evaluation { when, normal_when, unless, wake: moment.wake }
+    }
+
+    /// Works every call out, inner ones before those they stand in; returns the earliest moment at which one of them may
+    /// turn.
+    pub(super) fn work_out_calls(
+        &self,
+        inputs: &Inputs<'_>,
+        memory: &mut Memory,
+        outcomes: &mut [Outcome],
+    ) -> Option<(u16, Timestamp)> {
         let words = memory.shaped(self.words());
         let mut wake = None;
         for (place, call) in self.lowered.calls.iter().enumerate() {
@@ -80,23 +98,17 @@ impl Rule {
                 *place = outcome;
             }
         }
-        let mut moment = Moment { inputs, outcomes, instead: None, thorough: false, wake };
-        let when = moment.truth(&self.lowered.when);
-        let normal_when = self.lowered.normal_when.as_ref().map(|normal| moment.truth(normal));
-        // An alarm may follow when this is no longer known to be true.
-        let unless = self.lowered.unless.as_ref();
-        let unless = unless.map_or(Truth::False, |unless| moment.thoroughly(|moment| moment.truth(unless)));
-        Evaluation { when, normal_when, unless, wake: moment.wake }
+        wake
     }
 }
 
 /// A number at one moment, and how it will change.
 #[derive(Clone, Copy)]
-struct Reading {
-    value: f64,
+pub(super) struct Reading {
+    pub value: f64,
     drift: f64,
     fades: f64,
-    at_least: bool,
+    pub at_least: bool,
     falls: bool,
     rises: bool,
     loses: bool,
@@ -132,7 +144,12 @@ pub(super) struct Moment<'a, 'm> {
     wake: Option<(u16, Timestamp)>,
 }
 
-impl<'a> Moment<'a, '_> {
+impl<'a, 'm> Moment<'a, 'm> {
+    /// The moment after all calls have been worked out.
+    pub const fn after(inputs: &'a Inputs<'a>, outcomes: &'m [Outcome]) -> Self {
+        Self { inputs, outcomes, instead: None, thorough: false, wake: None }
+    }
+
     pub fn truth(&mut self, condition: &'a Condition) -> Truth {
         match condition {
             Condition::Constant(value) => Truth::from(*value),
@@ -232,7 +249,7 @@ impl<'a> Moment<'a, '_> {
         self.number(number).filter(|reading| !reading.at_least).map(|reading| reading.value)
     }
 
-    fn number(&mut self, number: &'a Number) -> Option<Reading> {
+    pub fn number(&mut self, number: &'a Number) -> Option<Reading> {
         match number {
             Number::Constant(value) => Some(Reading::still(*value)),
             Number::Slot(slot) => as_number(self.value(*slot)).map(Reading::still),
@@ -282,7 +299,7 @@ impl<'a> Moment<'a, '_> {
         !reading.at_least
     }
 
-    fn words(&self, words: &'a Words) -> Option<&'a str> {
+    pub fn words(&self, words: &'a Words) -> Option<&'a str> {
         match words {
             Words::Constant(text) => Some(text),
             Words::Slot(slot) => as_text(self.value(*slot)),

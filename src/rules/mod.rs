@@ -4,10 +4,11 @@
 //! that reads values by slot number: unknown names and wrong types are faults of the file, never of a running gateway.
 //! Pure: no clock, no file, no allocation while evaluating. What an alarm does with a verdict is the engine's matter.
 //!
-//! Start with `compile` in `set`, then `Rule::evaluate` in `evaluate`; `expression` is the language, which
+//! Start with `compile` in `set`, then `Rule::evaluate` in `evaluate`; `explain` takes its answer apart; `expression` is the language, which
 //! `config/rules/README.md` tells to those who write rules.
 
 mod evaluate;
+mod explain;
 mod expression;
 pub mod limits;
 mod memory;
@@ -25,6 +26,7 @@ mod vocabulary;
 mod tests;
 
 pub use evaluate::{Evaluation, Inputs, Sample};
+pub use explain::{Answer, Explanation, Form, Measure, Part};
 pub use memory::{CallName, Memory, Remembered};
 pub use outcome::Outcome;
 pub use question::{About, Ahead, Followed, Happening, Quantity, Question};

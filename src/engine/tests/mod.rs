@@ -11,6 +11,8 @@ mod story;
 use super::{Engine, Limits};
 use crate::domain::event::Event;
 use crate::domain::reason::Verdict;
+use crate::domain::time::Timestamp;
+use crate::rules::{Explanation, Truth};
 use script::Script;
 use story::tell;
 
@@ -49,6 +51,7 @@ fn run(text: &str, restart_every: usize) -> String {
         shadow.apply(now, &event, &decision);
         assert_eq!(engine.image(), shadow.image(), "applying the record of {event:?} gave another state");
         assert_eq!(engine.broken_invariants(), Vec::<String>::new(), "after {event:?}");
+        assert_explained(&engine, now);
         events += 1;
         if events.is_multiple_of(restart_every) {
             let image = engine.image();
@@ -61,4 +64,20 @@ fn run(text: &str, restart_every: usize) -> String {
         }
     }
     told
+}
+
+/// Every rule taken apart says, part by part, what it says as a whole; and looking changes nothing.
+fn assert_explained(engine: &Engine, now: Timestamp) {
+    let before = engine.image();
+    let assets: Vec<_> = engine.inventory().assets().map(|asset| (asset.id.clone(), asset.kind.clone())).collect();
+    for (asset, kind) in assets {
+        for rule in engine.rules().for_kind(&kind) {
+            let insight = engine.inspect(now, &asset, &rule.id).expect("a rule of this kind");
+            let Explanation { evaluation, when, unless, normal_when } = insight.explanation;
+            assert_eq!(when.truth(), evaluation.when, "{}: {when:#?}", rule.id);
+            assert_eq!(unless.map_or(Truth::False, |part| part.truth()), evaluation.unless, "{}", rule.id);
+            assert_eq!(normal_when.map(|part| part.truth()), evaluation.normal_when, "{}", rule.id);
+        }
+    }
+    assert_eq!(before, engine.image());
 }

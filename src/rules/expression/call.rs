@@ -1,6 +1,7 @@
 //! One call of a function after lowering: what it works out, what it remembers, and what names it.
 
 use super::form::{Condition, Number, Reads};
+use super::functions::{self, Gives};
 use crate::domain::event::TurnedBy;
 use crate::domain::time::Span;
 use crate::rules::question::{About, Quantity, Question};
@@ -66,6 +67,14 @@ pub(in crate::rules) enum Aggregate {
     Average,
     Least,
     Greatest,
+}
+
+impl Call {
+    /// Whether it answers with a length of time, in microseconds.
+    pub(in crate::rules) fn gives_length_of_time(&self) -> bool {
+        let name = self.source.split('(').next().unwrap_or_default().trim();
+        functions::find(name).is_some_and(|function| function.gives == Gives::LengthOfTime)
+    }
 }
 
 impl Operation {

@@ -1,0 +1,60 @@
+//! Looking at one rule of one asset: what it says and why, and what is waited for. Nothing changes.
+
+use super::answers::answers;
+use super::state::Engine;
+use crate::domain::alarm::{Alarm, Cause};
+use crate::domain::asset::Asset;
+use crate::domain::event::Deadline;
+use crate::domain::ids::{AssetId, RuleId};
+use crate::domain::task::Task;
+use crate::domain::time::Timestamp;
+use crate::rules::{Explanation, Inputs, Rule};
+
+/// One rule of one asset at one moment.
+pub struct Insight<'a> {
+    pub rule: &'a Rule,
+    pub asset: &'a Asset,
+    pub explanation: Explanation,
+    /// The rule's `on_delay` is running: when it is over, and what began it.
+    pub delay: Option<(Timestamp, &'a Cause)>,
+    /// The alarm it raised that is not settled.
+    pub alarm: Option<&'a Alarm>,
+    /// Tasks about that alarm, oldest first.
+    pub tasks: Vec<&'a Task>,
+    /// When what the rule says may turn without a message.
+    pub turn: Option<Deadline>,
+}
+
+impl Engine {
+    /// What the rule says about the asset at `now`, which is not before the last event.
+    #[must_use]
+    pub fn inspect(&self, now: Timestamp, asset: &AssetId, rule: &RuleId) -> Option<Insight<'_>> {
+        let condition = self.condition(rule, asset)?;
+        let state = self.inventory.assets.get(asset)?;
+        let rule = self.rules.rule(rule)?;
+        let calendars = self.calendars();
+        let estimates = answers(state, &self.rules, calendars, now);
+        let inputs = Inputs {
+            samples: &state.samples,
+            fresh: &[],
+            earlier: &[],
+            asset: &state.asset,
+            calendars,
+            estimates: &estimates,
+            silent: self.inventory.any_silent(&state.devices),
+            now,
+        };
+        let explanation = rule.explain(&inputs, &condition.memory, self.rules.slots(&state.asset.kind));
+        let alarm = condition.alarm.and_then(|id| self.alarms.get(&id));
+        let about = |task: &&Task| alarm.is_some_and(|alarm| task.alarm == alarm.id);
+        Some(Insight {
+            rule,
+            asset: &state.asset,
+            explanation,
+            delay: condition.delay.as_ref().map(|delay| (delay.due, &delay.cause)),
+            alarm,
+            tasks: self.tasks.iter().filter(about).collect(),
+            turn: condition.turns(rule, asset),
+        })
+    }
+}
