@@ -45,6 +45,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Play the scenarios beside the rules: what happens, and what is expected of the rules
+    Test(commands::test::TestArguments),
     /// Run the gateway
     Run,
     /// How the running gateway is, and where it listens
@@ -132,6 +134,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Init { folder } => commands::init::init(&folder.unwrap_or(source.folder)),
         Command::Check { folder, json } => commands::check::check(&folder.unwrap_or(source.folder), json),
+        Command::Test(arguments) => commands::test::test(&source.folder, &arguments),
         Command::Run => commands::run::run(source),
         Command::Status { json } => commands::status::status(&source, json),
         Command::Reload { json } => commands::status::reload(&source, json),

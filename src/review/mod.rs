@@ -1,8 +1,12 @@
 //! Looking at a configuration or a history without running a gateway: no network, no journal written.
 //!
-//! `check` judges a configuration folder as a whole; console and command line show what it finds.
+//! `check` judges a configuration folder as a whole, `scenario` plays the stories written beside its rules through the
+//! engine; `account` tells what a rule says and why. Console and command line show what they find.
 
+pub mod account;
 pub mod check;
+mod draw;
+pub mod scenario;
 
 #[cfg(test)]
 mod tests;

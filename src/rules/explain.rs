@@ -118,6 +118,13 @@ impl Rule {
     }
 }
 
+/// By what conditions are joined.
+#[derive(Clone, Copy)]
+enum Joined {
+    And,
+    Or,
+}
+
 /// Asks the evaluator for one part after the other.
 struct Asking<'a, 'm> {
     moment: Moment<'a, 'm>,
@@ -137,13 +144,8 @@ impl<'a> Asking<'a, '_> {
             Condition::Attribute(name) => (Form::Attribute(name.clone()), Vec::new()),
             Condition::Call(place) => return self.call(*place, answer),
             Condition::Not(inner) => (Form::Not, vec![self.condition(inner)]),
-            Condition::And(_) => (
-                Form::All,
-                self.flat(condition, |part| if let Condition::And(both) = part { Some(both) } else { None }),
-            ),
-            Condition::Or(_) => {
-                (Form::Any, self.flat(condition, |part| if let Condition::Or(both) = part { Some(both) } else { None }))
-            }
+            Condition::And(_) => (Form::All, self.flat(condition, Joined::And)),
+            Condition::Or(_) => (Form::Any, self.flat(condition, Joined::Or)),
             Condition::Same(both) => (Form::Same, vec![self.condition(&both.0), self.condition(&both.1)]),
             Condition::SameWords(left, right) => (Form::Same, vec![self.words(left), self.words(right)]),
             Condition::Compare(comparison, left, right) => (Form::Compare(comparison.sign()), self.both(left, right)),
@@ -153,19 +155,13 @@ impl<'a> Asking<'a, '_> {
     }
 
     /// `a && b && c` has three parts.
-    fn flat(
-        &mut self,
-        condition: &'a Condition,
-        both: fn(&'a Condition) -> Option<&'a Box<(Condition, Condition)>>,
-    ) -> Vec<Part> {
-        match both(condition) {
-            Some(inner) => {
-                let mut parts = self.flat(&inner.0, both);
-                parts.extend(self.flat(&inner.1, both));
-                parts
-            }
-            None => vec![self.condition(condition)],
-        }
+    fn flat(&mut self, condition: &'a Condition, joined: Joined) -> Vec<Part> {
+        let ((Condition::And(both), Joined::And) | (Condition::Or(both), Joined::Or)) = (condition, joined) else {
+            return vec![self.condition(condition)];
+        };
+        let mut parts = self.flat(&both.0, joined);
+        parts.extend(self.flat(&both.1, joined));
+        parts
     }
 
     /// Two numbers that meet: what one is a number of, the other is too.
@@ -296,7 +292,14 @@ impl<'a> Asking<'a, '_> {
                 Condition::SameWords(left, right) => {
                     format!("{} != {}", self.words(left).source, self.words(right).source)
                 }
-                inner => format!("!{}", self.bracketed(inner)),
+                Condition::Constant(_)
+                | Condition::Slot(_)
+                | Condition::Attribute(_)
+                | Condition::Call(_)
+                | Condition::Not(_)
+                | Condition::And(_)
+                | Condition::Or(_)
+                | Condition::Compare(..) => format!("!{}", self.bracketed(inner)),
             },
             Condition::And(both) => {
                 let side = |part: &Condition| {
@@ -380,6 +383,15 @@ impl Part {
             Answer::Truth(truth) => *truth,
             Answer::Number(_) | Answer::AtLeast(_) | Answer::Words(_) | Answer::Unknown => Truth::Unknown,
         }
+    }
+
+    /// Whether it tells what was measured: a property, or a number or text made of one.
+    #[must_use]
+    pub fn measured(&self) -> bool {
+        let mut reads = false;
+        self.walk(&mut |part| reads |= matches!(part.form, Form::Property(..)));
+        let told = !matches!(self.answer, Answer::Truth(_)) || matches!(self.form, Form::Property(..));
+        reads && told
     }
 
     /// This part and all parts of it, outer ones first.

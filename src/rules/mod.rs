@@ -27,6 +27,7 @@ mod tests;
 
 pub use evaluate::{Evaluation, Inputs, Sample};
 pub use explain::{Answer, Explanation, Form, Measure, Part};
+pub use expression::in_unit;
 pub use memory::{CallName, Memory, Remembered};
 pub use outcome::Outcome;
 pub use question::{About, Ahead, Followed, Happening, Quantity, Question};

@@ -11,6 +11,7 @@ mod proxy;
 mod readme;
 mod reload;
 mod reports;
+mod scenarios;
 mod start;
 mod store;
 

@@ -19,6 +19,7 @@ pub mod schema;
 pub mod simulated;
 pub mod status;
 pub mod store;
+pub mod test;
 pub mod vault;
 
 use crate::app::Source;

@@ -6,6 +6,7 @@
 //!
 //! Start with `read_calendars`, then `WrittenCalendars::around`.
 
+mod clock;
 mod days;
 mod expand;
 mod fields;

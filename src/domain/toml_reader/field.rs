@@ -222,6 +222,12 @@ impl<'a> Field<'a> {
         found
     }
 
+    /// Whether the file gives a list here.
+    #[must_use]
+    pub fn is_list(&self) -> bool {
+        self.toml().is_some_and(DeValue::is_array)
+    }
+
     /// The values of a list; `expected` and `example` describe it when it is none.
     pub fn items(&self, expected: &str, example: &str) -> Vec<Field<'a>> {
         let item = |index: usize, source| {

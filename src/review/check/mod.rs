@@ -17,7 +17,7 @@ use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use render::Style;
+pub use crate::review::draw::Style;
 
 /// How sensor type files are read: the texts by name, to the types or to every fault in them.
 pub type ReadSensorTypes<'a> = &'a dyn Fn(&BTreeMap<SmolStr, String>) -> Result<Vec<SensorType>, Vec<Fault>>;

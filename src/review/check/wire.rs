@@ -2,6 +2,7 @@
 
 use super::{Report, Summary};
 use crate::domain::ids::PropertyName;
+use crate::review::draw::WireFault;
 use serde::Serialize;
 use smol_str::SmolStr;
 
@@ -13,20 +14,6 @@ struct WireReport<'a> {
     passed: bool,
     faults: Vec<WireFault<'a>>,
     summary: Option<WireSummary<'a>>,
-}
-
-#[derive(Serialize)]
-struct WireFault<'a> {
-    /// A file, relative to the configuration folder, or an environment variable.
-    file: &'a str,
-    /// Counted from 1, the column in characters; absent for an environment variable.
-    line: Option<usize>,
-    column: Option<usize>,
-    /// Byte range in the file.
-    start: usize,
-    end: usize,
-    message: &'a str,
-    suggestion: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -81,18 +68,7 @@ impl Report {
     /// The report as JSON.
     #[must_use]
     pub fn json(&self) -> String {
-        let faults = self.faults.iter().map(|fault| {
-            let place = self.place(fault);
-            WireFault {
-                file: &fault.file,
-                line: place.map(|(line, _)| line),
-                column: place.map(|(_, column)| column),
-                start: fault.span.start,
-                end: fault.span.end,
-                message: &fault.message,
-                suggestion: fault.suggestion.as_deref(),
-            }
-        });
+        let faults = self.faults.iter().map(|fault| WireFault::of(fault, self.place(fault)));
         let report = WireReport {
             version: VERSION,
             passed: self.passed(),

@@ -21,3 +21,4 @@ mod unit;
 pub(super) use call::{Aggregate, Asked, Call, Operation};
 pub(super) use form::{Arithmetic, Comparison, Condition, Number, Reads, Words};
 pub(super) use lower::{Lowering, check_syntax, lower};
+pub use unit::in_unit;

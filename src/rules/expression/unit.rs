@@ -56,6 +56,12 @@ pub(super) fn quantity(text: &str) -> Option<(f64, SmolStr)> {
     Some((number, code_of(unit)))
 }
 
+/// A quantity such as `85 %` as a number in this unit; `None` when it is none, or does not measure the same.
+pub fn in_unit(text: &str, code: &str) -> Option<f64> {
+    let (number, from) = quantity(text)?;
+    convert(number, &from, code)
+}
+
 /// The UCUM code of a unit as people write it.
 pub(super) fn code_of(unit: &str) -> SmolStr {
     let known = HABITS.iter().find_map(|(habit, code)| (*habit == unit).then_some(*code));
