@@ -47,6 +47,10 @@ enum Command {
     },
     /// Play the scenarios beside the rules: what happens, and what is expected of the rules
     Test(commands::test::TestArguments),
+    /// Why a rule fired for an asset, or did not: what it said at a moment of the past
+    Explain(commands::explain::ExplainArguments),
+    /// The journal, decided again
+    Replay(commands::replay::ReplayArguments),
     /// Run the gateway
     Run,
     /// How the running gateway is, and where it listens
@@ -135,6 +139,8 @@ fn main() -> ExitCode {
         Command::Init { folder } => commands::init::init(&folder.unwrap_or(source.folder)),
         Command::Check { folder, json } => commands::check::check(&folder.unwrap_or(source.folder), json),
         Command::Test(arguments) => commands::test::test(&source.folder, &arguments),
+        Command::Explain(arguments) => commands::explain::explain(&source, &arguments),
+        Command::Replay(arguments) => commands::replay::replay(&source, &arguments),
         Command::Run => commands::run::run(source),
         Command::Status { json } => commands::status::status(&source, json),
         Command::Reload { json } => commands::status::reload(&source, json),

@@ -260,7 +260,7 @@ fn unusable(file: &Path, why: impl Into<String>) -> JournalError {
     JournalError::Snapshot { file: file.to_owned(), why: why.into() }
 }
 
-fn read(path: &Path, journal_id: JournalId, sealing: &Sealing) -> Result<Snapshot, JournalError> {
+pub(super) fn read(path: &Path, journal_id: JournalId, sealing: &Sealing) -> Result<Snapshot, JournalError> {
     let Frame { file, header, sections } = frame(path, journal_id)?;
     let (mut open, mut personal, mut sealed) = (Vec::new(), Vec::new(), Vec::new());
     for (person, place) in sections {

@@ -5,7 +5,7 @@ use super::error::VaultError;
 use super::keyfile::{self, DerivedKeys};
 use super::keys::KeyCache;
 use crate::domain::time::{Span, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -86,6 +86,34 @@ impl Vault {
             .set_grouped(true)
             .run(&mut database)
             .map_err(|fault| VaultError::Migration(Box::new(fault)))?;
+        recognise_key(&database, &derived, &key_path)?;
+        let clients = Clients::load(&database)?;
+        let subject_keys = KeyCache::new(options.cached_keys_max);
+        let inner = Inner {
+            options,
+            derived,
+            clients: RwLock::new(clients),
+            subject_keys: Mutex::new(subject_keys),
+            hashing: Mutex::new(()),
+            database: Mutex::new(database),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The vault beside the program that owns it, to open what was sealed: nothing in it is changed or made.
+    ///
+    /// # Errors
+    /// There is none, its key file is missing, exposed or another vault's, or it is of another program version.
+    pub fn open_to_read(options: Options) -> Result<Self, VaultError> {
+        let (path, key_path) = (options.folder.join("vault.db"), options.folder.join("vault.key"));
+        fs::metadata(&path).map_err(VaultError::io("read the vault", &path))?;
+        let derived = keyfile::load_or_make(&key_path, true)?;
+        let open = || {
+            let database = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            database.busy_timeout(Duration::from_secs(5))?;
+            Ok(database)
+        };
+        let database = open().map_err(VaultError::database("open its file"))?;
         recognise_key(&database, &derived, &key_path)?;
         let clients = Clients::load(&database)?;
         let subject_keys = KeyCache::new(options.cached_keys_max);

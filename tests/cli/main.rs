@@ -7,6 +7,7 @@ mod certificates;
 mod demo;
 mod first_day;
 mod house;
+mod past;
 mod proxy;
 mod readme;
 mod reload;

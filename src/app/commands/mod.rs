@@ -7,13 +7,16 @@ mod ask;
 mod certificates;
 pub mod check;
 pub mod doctor;
+pub mod explain;
 pub mod init;
 pub mod journal;
 pub mod logins;
 mod password;
+mod past;
 pub mod quarantine;
 pub mod registry;
 mod render;
+pub mod replay;
 pub mod run;
 pub mod schema;
 pub mod simulated;
@@ -39,6 +42,8 @@ pub enum Outcome {
     Done,
     /// Refused or failed: said on standard error.
     NotDone,
+    /// The command was not understood: said on standard error.
+    Usage,
     /// Faults in what was given: named on standard output.
     Faults,
     /// The data folder is held by another process, an address is taken, or no gateway answers.
@@ -56,6 +61,7 @@ impl Outcome {
         match outcome {
             Ok(Self::Done) => ExitCode::SUCCESS,
             Ok(Self::NotDone) => ExitCode::FAILURE,
+            Ok(Self::Usage) => ExitCode::from(2),
             Ok(Self::Faults) => ExitCode::from(65),
             Ok(Self::Unavailable) => ExitCode::from(69),
             Ok(Self::JournalFailed) => ExitCode::from(74),
