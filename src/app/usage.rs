@@ -251,7 +251,7 @@ mod tests {
 
     fn raised(alarm: u64, exercise: bool) -> Fact {
         let observed_at = Timestamp::from_micros(0);
-        let cause = Cause { device: None, observed_at, event: Seq(1), exercise };
+        let cause = Cause { device: None, observed_at, event: Seq(1), exercise, rule_version: None };
         Fact::AlarmRaised {
             alarm: AlarmId(alarm),
             rule: RuleId::new("bin-full"),

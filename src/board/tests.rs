@@ -36,7 +36,13 @@ fn raised(alarm: u64) -> Fact {
 }
 
 fn cause() -> Cause {
-    Cause { device: Some("dev-7".into()), observed_at: Timestamp::from_micros(5), event: Seq(9), exercise: false }
+    Cause {
+        device: Some("dev-7".into()),
+        observed_at: Timestamp::from_micros(5),
+        event: Seq(9),
+        exercise: false,
+        rule_version: None,
+    }
 }
 
 fn requested(task: u64, alarm: u64) -> Fact {

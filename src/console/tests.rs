@@ -245,8 +245,13 @@ impl House {
 }
 
 fn raised(alarm: u64) -> Fact {
-    let cause =
-        Cause { device: Some("dev-7".into()), observed_at: Timestamp::from_micros(5), event: Seq(9), exercise: false };
+    let cause = Cause {
+        device: Some("dev-7".into()),
+        observed_at: Timestamp::from_micros(5),
+        event: Seq(9),
+        exercise: false,
+        rule_version: None,
+    };
     Fact::AlarmRaised {
         alarm: AlarmId(alarm),
         rule: "bin-full".into(),

@@ -1,6 +1,6 @@
 //! An alarm: a condition that needs a person's timely response (ISA-18.2 / IEC 62682).
 
-use super::ids::{AlarmId, AssetId, DeviceId, RuleId, Seq};
+use super::ids::{AlarmId, AssetId, DeviceId, RuleId, RuleVersion, Seq};
 use super::time::Timestamp;
 
 /// The rank of an alarm (DOMAIN §3): 1 act now, 2 within half an hour, 3 this shift, 4 next plan.
@@ -38,6 +38,8 @@ pub struct Cause {
     pub event: Seq,
     /// It was a drill, and everything that follows is one too.
     pub exercise: bool,
+    /// The form of the rule whose condition it is; none in records from before it was kept.
+    pub rule_version: Option<RuleVersion>,
 }
 
 impl Priority {

@@ -128,6 +128,22 @@ pub struct DeliveryId {
     pub n: u16,
 }
 
+/// The exact form of one rule: a hash over everything in it that decides. Texts for people may change under it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct RuleVersion(pub u64);
+
+impl fmt::Display for RuleVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for RuleVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 macro_rules! hexadecimal {
     ($($name:ident),+) => {$(
         impl fmt::Display for $name {

@@ -204,6 +204,7 @@ impl Engine {
             observed_at: judged.observed_at.unwrap_or(draft.now),
             event: draft.seq,
             exercise: judged.exercise,
+            rule_version: None,
         };
         for finding in judged.findings {
             self.settle_rule(draft, &judged.asset, &finding, &cause);
@@ -232,12 +233,13 @@ impl Engine {
         }
         let delayed = condition.delay.is_some();
         let ended = evaluation.when == Truth::False || evaluation.unless == Truth::True;
+        let cause = || Cause { rule_version: Some(rule.version), ..cause.clone() };
         if holds && rule.on_delay == Span::ZERO {
-            self.raise(draft, rule, asset, cause.clone());
+            self.raise(draft, rule, asset, cause());
         } else if holds && !delayed {
             let due = draft.now + rule.on_delay;
-            let (rule, asset) = (rule.id.clone(), asset.clone());
-            self.state(draft, Fact::DelayStarted { rule, asset, due, cause: cause.clone() });
+            let (cause, rule, asset) = (cause(), rule.id.clone(), asset.clone());
+            self.state(draft, Fact::DelayStarted { rule, asset, due, cause });
         } else if ended && delayed {
             self.state(draft, Fact::DelayCancelled { rule: rule.id.clone(), asset: asset.clone() });
         }
@@ -247,7 +249,8 @@ impl Engine {
     pub(super) fn delay_over(&mut self, draft: &mut Draft, rule: &RuleId, asset: &AssetId) {
         let Some(delay) = self.condition(rule, asset).and_then(|condition| condition.delay.clone()) else { return };
         let Some(rule) = self.rules.rule(rule).cloned() else { return };
-        self.raise(draft, &rule, asset, delay.cause);
+        let cause = Cause { rule_version: Some(rule.version), ..delay.cause };
+        self.raise(draft, &rule, asset, cause);
     }
 
     pub(super) fn delay_due(&self, rule: &RuleId, asset: &AssetId) -> Option<Timestamp> {

@@ -2,11 +2,12 @@
 
 use super::expression::{Lowering, Operation, Reads, check_syntax, lower};
 use super::limits::{NAME_BYTES_MAX, ON_DELAY, RATIONALE_BYTES_MAX, RESPOND_WITHIN};
+use super::memory::fingerprint;
 use super::rule::{Conditions, Lowered, Rationalisation, Rule, TaskTemplate, Text};
 use super::vocabulary::Vocabulary;
 use crate::domain::alarm::Priority;
 use crate::domain::fault::suggest_known;
-use crate::domain::ids::{AssetKind, RuleId, Skill};
+use crate::domain::ids::{AssetKind, RuleId, RuleVersion, Skill};
 use crate::domain::toml_reader::{Field, Section, Text as Written};
 use smol_str::SmolStr;
 
@@ -37,8 +38,9 @@ pub(super) fn read_rule(mut section: Section<'_>, file: &SmolStr, vocabulary: &V
     let rationale = rationale(&mut section);
     section.finish();
     let written = |text: Written<'_>| text.value.into_owned();
-    Some(Rule {
+    let rule = Rule {
         id: id?,
+        version: RuleVersion::default(),
         file: file.clone(),
         place,
         applies_to: kind?,
@@ -53,7 +55,17 @@ pub(super) fn read_rule(mut section: Section<'_>, file: &SmolStr, vocabulary: &V
             unless: found.unless.map(written),
             normal_when: found.normal_when.map(written),
         },
-    })
+    };
+    Some(Rule { version: version(&rule), ..rule })
+}
+
+/// A hash over what decides: a journal holds it, so it is the same in every version of the program.
+fn version(rule: &Rule) -> RuleVersion {
+    let Rule { id, applies_to, priority, on_delay, momentary, task, conditions, .. } = rule;
+    let Conditions { when, unless, normal_when } = conditions;
+    let task = task.as_ref().map(|task| (task.kind.as_str(), task.skill.as_str()));
+    let decides = (id.as_str(), applies_to.as_str(), priority.number(), on_delay.as_micros(), momentary, task);
+    RuleVersion(fingerprint(&format!("{decides:?} {when:?} {unless:?} {normal_when:?}")))
 }
 
 fn conditions(found: &Found<'_>, kind: Option<&AssetKind>, vocabulary: &Vocabulary) -> Option<Lowered> {

@@ -4,7 +4,7 @@ use super::expression::{Call, Condition, Operation};
 use super::memory::Memory;
 use crate::domain::alarm::Priority;
 use crate::domain::event::TurnedBy;
-use crate::domain::ids::{AssetKind, RuleId, Skill};
+use crate::domain::ids::{AssetKind, RuleId, RuleVersion, Skill};
 use crate::domain::time::Span;
 use smol_str::SmolStr;
 use std::ops::Range;
@@ -12,6 +12,8 @@ use std::ops::Range;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     pub id: RuleId,
+    /// The same for every text that decides the same.
+    pub version: RuleVersion,
     /// The file it stands in, and the bytes of its `[[rule]]` there.
     pub file: SmolStr,
     pub place: Range<usize>,

@@ -126,8 +126,8 @@ fn number(value: f64) -> Value {
 }
 
 fn raised(alarm: u64) -> Fact {
-    let cause =
-        Cause { device: Some("dev-1".into()), observed_at: Timestamp::from_micros(3), event: Seq(1), exercise: true };
+    let (device, observed_at, event) = (Some("dev-1".into()), Timestamp::from_micros(3), Seq(1));
+    let cause = Cause { device, observed_at, event, exercise: true, rule_version: None };
     Fact::AlarmRaised {
         alarm: AlarmId(alarm),
         rule: "bin-full".into(),

@@ -139,9 +139,9 @@ fn explain_says_why_a_rule_had_not_fired_and_why_it_had() {
     drop(a_day_of_a_bin(&house));
     let told = |time: &str| {
         let done = house.rettidig(&["explain", "bin-1", "bin-full", "--at", time]).expect_code(0);
-        // The version is a hash of everything that is shipped.
-        let (before, version) = done.out.split_once("version     ").unwrap();
-        format!("{before}version     […]{}", &version[32..])
+        // The hash of everything that is shipped.
+        let (before, settings) = done.out.split_once("settings    ").unwrap();
+        format!("{before}settings    […]{}", &settings[32..])
     };
     insta::assert_snapshot!("not_fired", told("2024-03-02 08:30"));
     insta::assert_snapshot!("waiting", told("2024-03-02 09:05"));
@@ -268,4 +268,29 @@ fn a_running_gateway_is_looked_at_from_beside() {
     let gateway = house.start();
     assert!(gateway.stop().success());
     assert_eq!(house.json(&["replay", "--verify"])["same"], json!(true));
+}
+
+#[test]
+fn each_decision_is_told_with_its_rule_its_values_and_a_sentence() {
+    let house = House::new();
+    drop(a_day_of_a_bin(&house));
+    let told = |event: u64| house.rettidig(&["explain", "--event", &event.to_string()]).expect_code(0).out;
+    let decided = house.json(&["explain", "bin-1", "bin-full", "--at", "2024-03-02 11:00"])["decided"].clone();
+    let seqs = decided.as_array().unwrap().iter().map(|decided| decided["seq"].as_u64().unwrap());
+    let all: Vec<String> = seqs.map(told).collect();
+    // The delay begins, the alarm is raised and nobody can be asked, the bin is emptied.
+    let first = |text: &str| all.iter().find(|told| told.contains(text)).unwrap_or_else(|| panic!("{text}: {all:#?}"));
+    insta::assert_snapshot!("decided_to_wait", first("An alarm follows"));
+    insta::assert_snapshot!("decided_to_call", first("next round"));
+    insta::assert_snapshot!("decided_it_is_over", first("Back to normal"));
+    let seq = first("next round").split([' ', ',']).nth(1).unwrap().to_owned();
+    let event = house.json(&["explain", "--event", &seq]);
+    assert_eq!(event["event"], json!("due"));
+    let decided = &event["decided"][0];
+    assert_eq!((&decided["rule"], &decided["asset"]), (&json!("bin-full"), &json!("bin-1")), "{event:#}");
+    assert_eq!(decided["rule_version"].as_str().unwrap().len(), 16, "{event:#}");
+    assert_eq!(decided["values"][0]["value"], json!(0.85), "{event:#}");
+    let unknown = house.rettidig(&["explain", "--event", "99999"]).expect_code(1);
+    assert!(unknown.err.contains("holds no event 99999"), "{}", unknown.err);
+    house.rettidig(&["explain"]).expect_code(2);
 }

@@ -5,18 +5,23 @@ use super::{Outcome, complain, load, say};
 use crate::app::Source;
 use crate::app::clock::Clock;
 use crate::config::{WrittenCalendars, read_calendars};
-use crate::domain::ids::{AssetId, RuleId};
+use crate::domain::ids::{AssetId, RuleId, Seq};
 use crate::domain::time::Timestamp;
-use crate::review::explain::{ExplainError, Question, explain as explain_past};
+use crate::review::explain::{ExplainError, Question, explain as explain_past, explain_event};
 use clap::Args;
 use jiff::civil::DateTime;
 
 #[derive(Args)]
 pub struct ExplainArguments {
     /// The asset, by its id in the registry
-    asset: String,
+    #[arg(required_unless_present = "event")]
+    asset: Option<String>,
     /// The rule, by its id
-    rule: String,
+    #[arg(required_unless_present = "event")]
+    rule: Option<String>,
+    /// What was decided with this event of the journal: by which rules, from which values, and why
+    #[arg(long, value_name = "SEQ", conflicts_with_all = ["asset", "rule", "at"])]
+    event: Option<u64>,
     /// The moment: "2026-03-02 14:02" by the wall clock of the calendars, or 2026-03-02T13:02:00Z; now without it
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
@@ -47,12 +52,15 @@ pub fn explain(source: &Source, arguments: &ExplainArguments) -> anyhow::Result<
         return Ok(Outcome::NotDone);
     }
     let Some(beside) = Beside::open(&loaded.settings.data.folder)? else { return Ok(Outcome::Unavailable) };
+    if let Some(seq) = arguments.event {
+        return Ok(event(&beside, &calendars, Seq(seq), arguments.json));
+    }
     let question = Question {
         journal: &beside.journal,
         sealing: &beside.sealing,
         clock: &calendars,
-        asset: AssetId::new(&arguments.asset),
-        rule: RuleId::new(&arguments.rule),
+        asset: AssetId::new(arguments.asset.as_deref().unwrap_or_default()),
+        rule: RuleId::new(arguments.rule.as_deref().unwrap_or_default()),
         at,
     };
     let mut progress = Progress::new();
@@ -63,12 +71,29 @@ pub fn explain(source: &Source, arguments: &ExplainArguments) -> anyhow::Result<
             say(&if arguments.json { explained.json() } else { explained.text() });
             Ok(Outcome::Done)
         }
-        Err(ExplainError::Journal(error)) => Ok(failed(error)),
-        Err(error) => {
-            complain(&error.to_string());
-            Ok(Outcome::NotDone)
-        }
+        Err(error) => Ok(refused(error)),
     }
+}
+
+fn event(beside: &Beside, calendars: &WrittenCalendars, seq: Seq, json: bool) -> Outcome {
+    let mut progress = Progress::new();
+    let explained = explain_event(&beside.journal, &beside.sealing, calendars, seq, |done, of| progress.tell(done, of));
+    progress.end();
+    match explained {
+        Ok(explained) => {
+            say(&if json { explained.json() } else { explained.text() });
+            Outcome::Done
+        }
+        Err(error) => refused(error),
+    }
+}
+
+fn refused(error: ExplainError) -> Outcome {
+    if let ExplainError::Journal(error) = error {
+        return failed(error);
+    }
+    complain(&error.to_string());
+    Outcome::NotDone
 }
 
 /// A date with a time by the wall clock, or an instant with its offset.

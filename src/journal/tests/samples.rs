@@ -13,7 +13,9 @@ use crate::domain::event::{
     Answer, Command, CommandKind, Deadline, DeadlineReason, DeliveryOutcome, Event, Quarantined, Receipt,
     RegistryChange, Reply, TurnedBy,
 };
-use crate::domain::ids::{AlarmId, ConfigurationVersion, ContentHash, DeliveryId, PersonId, PropertyName, Seq, TaskId};
+use crate::domain::ids::{
+    AlarmId, ConfigurationVersion, ContentHash, DeliveryId, PersonId, PropertyName, RuleVersion, Seq, TaskId,
+};
 use crate::domain::observation::{Finite, Identity, Observation, Observed, Quality, Value};
 use crate::domain::person::{Basis, Person, Purpose};
 use crate::domain::reason::{QuarantineReason, Refusal, Verdict};
@@ -270,7 +272,7 @@ fn changes() -> Vec<RegistryChange> {
 }
 
 fn cause() -> Cause {
-    Cause { device: Some("bin-7-sensor".into()), observed_at: NOON, event: SEQ, exercise: true }
+    Cause { device: Some("bin-7-sensor".into()), observed_at: NOON, event: SEQ, exercise: true, rule_version: None }
 }
 
 pub fn facts() -> Vec<Fact> {
@@ -282,6 +284,13 @@ pub fn facts() -> Vec<Fact> {
         Fact::DelayStarted { rule: rule(), asset: asset(), due: NOON, cause: cause() },
         Fact::DelayCancelled { rule: rule(), asset: asset() },
         Fact::AlarmRaised { alarm, rule: rule(), asset: asset(), priority: Priority::P2, cause: absent },
+        Fact::AlarmRaised {
+            alarm,
+            rule: rule(),
+            asset: asset(),
+            priority: Priority::P2,
+            cause: Cause { rule_version: Some(RuleVersion(0x0123_4567_89ab_cdef)), ..cause() },
+        },
         Fact::AlarmReactivated { alarm, cause: cause() },
         Fact::ReturnedToNormal { alarm },
         Fact::Acknowledged { alarm, by: Seen::Account("ida".into()) },
@@ -310,6 +319,7 @@ pub fn fact_name(fact: &Fact) -> &'static str {
     match fact {
         Fact::DelayStarted { .. } => "delay-started",
         Fact::DelayCancelled { .. } => "delay-cancelled",
+        Fact::AlarmRaised { cause: Cause { rule_version: Some(_), .. }, .. } => "alarm-raised-by-version",
         Fact::AlarmRaised { .. } => "alarm-raised",
         Fact::AlarmReactivated { .. } => "alarm-reactivated",
         Fact::ReturnedToNormal { .. } => "returned-to-normal",

@@ -4,7 +4,7 @@ use super::delivery::DeliveryKey;
 use super::reason::{CancelCode, DeliveryEndCode, PriorityCode, RejectCode, TaskStageCode};
 use crate::domain::alarm;
 use crate::domain::decision;
-use crate::domain::ids::{AlarmId, DeviceId, Seq, TaskId};
+use crate::domain::ids::{AlarmId, DeviceId, RuleVersion, Seq, TaskId};
 use crate::domain::time::{Span, Timestamp};
 use minicbor::{Decode, Encode};
 
@@ -158,6 +158,9 @@ pub struct Cause<'a> {
     event: u64,
     #[n(3)]
     exercise: bool,
+    /// Not written where there is none: so older records are read, and written again as they were.
+    #[n(4)]
+    rule_version: Option<u64>,
 }
 
 #[derive(Encode, Decode)]
@@ -288,6 +291,7 @@ impl<'a> From<&'a alarm::Cause> for Cause<'a> {
             observed_at: cause.observed_at.as_micros(),
             event: cause.event.0,
             exercise: cause.exercise,
+            rule_version: cause.rule_version.map(|version| version.0),
         }
     }
 }
@@ -299,6 +303,7 @@ impl From<Cause<'_>> for alarm::Cause {
             observed_at: Timestamp::from_micros(wire.observed_at),
             event: Seq(wire.event),
             exercise: wire.exercise,
+            rule_version: wire.rule_version.map(RuleVersion),
         }
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! The answers come from the engine, taken apart (`Engine::inspect`); here they are only told. `value` shows numbers,
 //! moments and units, `reason` finds the parts that decide and words them, `since` remembers when answers turned,
-//! `sentence` is the one sentence about a rule at a moment, `tree` and `wire` show every part.
+//! `sentence` is the one sentence about a rule at a moment, `decision` that about what was decided, `tree` and `wire` show every part.
 //!
 //! Start with `Telling`.
 
+mod decision;
 mod reason;
 mod sentence;
 mod since;
@@ -13,8 +14,9 @@ mod tree;
 mod value;
 mod wire;
 
+pub use decision::{Account, AlarmsKnown, accounts, alarms_known};
 pub use since::Since;
 pub use tree::state_lines;
 pub use value::{Language, Telling};
-pub(in crate::review) use wire::written;
 pub use wire::{WirePart, WireState};
+pub(in crate::review) use wire::{answer_of, written};

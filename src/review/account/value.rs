@@ -111,6 +111,20 @@ impl Telling<'_> {
         }
     }
 
+    /// A share as a sensor can be trusted to know it; none of what is no share.
+    pub(super) fn quarters(&self, value: f64, measure: &Measure) -> Option<String> {
+        let Measure::Of(name) = measure else { return None };
+        self.properties.get(name).filter(|property| share(property))?;
+        let (english, danish) = match value {
+            value if value < 0.25 => ("under a quarter", "under en fjerdedel"),
+            value if value < 0.5 => ("a quarter to half", "en fjerdedel til det halve"),
+            value if value < 0.75 => ("half to three quarters", "det halve til tre fjerdedele"),
+            value if value <= 1.0 => ("over three quarters", "over tre fjerdedele"),
+            _ => ("more than full", "mere end fuld"),
+        };
+        Some(self.words(english, danish))
+    }
+
     pub fn hidden(&self) -> String {
         self.words("(about a person)", "(om en person)")
     }

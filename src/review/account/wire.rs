@@ -2,6 +2,7 @@
 
 use super::since::Since;
 use super::value::{Telling, quality};
+use crate::domain::observation::Value;
 use crate::domain::task::TaskStage;
 use crate::domain::time::Timestamp;
 use crate::engine::Insight;
@@ -127,6 +128,16 @@ impl WirePart {
             may_turn_at: part.turns_at.map(written),
             parts: part.parts.iter().map(|part| Self::of(telling, part, since)).collect(),
         }
+    }
+}
+
+/// A value as JSON has it.
+#[must_use]
+pub(in crate::review) fn answer_of(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Number(number) => json!(number.get()),
+        Value::Boolean(value) => json!(value),
+        Value::Text(text) => json!(text.as_str()),
     }
 }
 

@@ -3,8 +3,10 @@
 //! Recorded decisions are applied up to that moment, never decided again; then the rule is taken apart by the evaluator
 //! that decides. The journal and its snapshots are read beside the gateway, and nothing is changed.
 //!
-//! Start with `explain`; `follow` is what is remembered on the way, `render` and `wire` show what was found.
+//! Start with `explain`, or with `explain_event` for what was decided with one event; `follow` is what is remembered on
+//! the way, `render` and `wire` show what was found.
 
+mod event;
 mod follow;
 mod render;
 mod wire;
@@ -14,15 +16,17 @@ use super::replaying::{begin, each_entry};
 use crate::config::WrittenCalendars;
 use crate::domain::asset::Property;
 use crate::domain::fault::suggest_known;
-use crate::domain::ids::{AssetId, ConfigurationVersion, JournalId, PropertyName, RuleId, Seq};
+use crate::domain::ids::{AssetId, ConfigurationVersion, JournalId, PropertyName, RuleId, RuleVersion, Seq};
 use crate::domain::time::Timestamp;
 use crate::engine::Engine;
 use crate::journal::{JournalError, Past, Reader, Sealing};
+use event::window;
 use follow::Follower;
 use std::collections::BTreeMap;
 use std::path::Path;
 use thiserror::Error;
 
+pub use event::{EventExplained, explain_event};
 pub use follow::Recent;
 
 /// What is asked.
@@ -51,6 +55,8 @@ pub struct Explained {
     pub version: Option<ConfigurationVersion>,
     /// Since when that configuration has been in force; none when that was before the replay began.
     pub version_since: Option<(Seq, Timestamp)>,
+    /// The exact form of the rule.
+    pub rule_version: RuleVersion,
     /// Where the rule stands in it.
     pub place: String,
     pub priority: u8,
@@ -78,6 +84,8 @@ pub enum ExplainError {
     OtherKind { rule: RuleId, applies_to: String, asset: AssetId, kind: String, suggestion: String },
     #[error("{at} is before what the journal can tell: it reaches from {first} to {last}")]
     Before { at: String, first: String, last: String },
+    #[error("the journal holds no event {seq}: it reaches from event {first} to {last}")]
+    NoSuchEvent { seq: Seq, first: Seq, last: Seq },
 }
 
 impl ExplainError {
@@ -86,9 +94,11 @@ impl ExplainError {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Journal(error) => error.retryable(),
-            Self::UnknownAsset { .. } | Self::UnknownRule { .. } | Self::OtherKind { .. } | Self::Before { .. } => {
-                false
-            }
+            Self::UnknownAsset { .. }
+            | Self::UnknownRule { .. }
+            | Self::OtherKind { .. }
+            | Self::Before { .. }
+            | Self::NoSuchEvent { .. } => false,
         }
     }
 }
@@ -105,7 +115,7 @@ pub fn explain(question: &Question<'_>, mut progress: impl FnMut(u64, u64)) -> R
         None => None,
     };
     let Some(through) = through.filter(|_| snapshot.is_some() || past.first.0 == Seq(1)) else {
-        return Err(before(question, &past)?);
+        return Err(before(&past, question.sealing, question.clock, question.at)?);
     };
     let mut engine = begin(snapshot.as_ref())?;
     let mut follower = Follower::new(question.asset.clone(), question.rule.clone());
@@ -125,14 +135,17 @@ pub fn explain(question: &Question<'_>, mut progress: impl FnMut(u64, u64)) -> R
     tell(question, &past, &engine, &follower)
 }
 
-/// The window that can be told: from the first record of all, or from the oldest snapshot on.
-fn before(question: &Question<'_>, past: &Past) -> Result<ExplainError, JournalError> {
-    let shown = |at| telling(question, &BTreeMap::new(), Language::English, false).dated(at);
-    let first = match past.oldest_snapshot(question.sealing)? {
-        Some(snapshot) if past.first.0 > Seq(1) => past.moment_of(snapshot.seq)?.unwrap_or(past.first.1),
-        Some(_) | None => past.first.1,
-    };
-    Ok(ExplainError::Before { at: shown(question.at), first: shown(first), last: shown(past.last.1) })
+/// That a moment cannot be told, and which can.
+fn before(
+    past: &Past,
+    sealing: &Sealing,
+    clock: &WrittenCalendars,
+    at: Timestamp,
+) -> Result<ExplainError, JournalError> {
+    let properties = BTreeMap::new();
+    let telling = Telling { language: Language::English, clock, properties: &properties, at, personal: false };
+    let (first, last) = window(past, sealing)?;
+    Ok(ExplainError::Before { at: telling.dated(at), first: telling.dated(first), last: telling.dated(last) })
 }
 
 fn telling<'a>(
@@ -172,6 +185,7 @@ fn tell(question: &Question<'_>, past: &Past, engine: &Engine, follower: &Follow
         danish: danish.sentence(&insight, since),
         version: engine.configuration_version(),
         version_since,
+        rule_version: insight.rule.version,
         place: format!("{}:{}", insight.rule.file, before.matches('\n').count() + 1),
         priority: insight.rule.priority.number(),
         recent: follower.recent.iter().cloned().collect(),

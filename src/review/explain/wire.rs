@@ -22,6 +22,8 @@ struct WireExplained<'a> {
     /// Absent when it came into force before the snapshot that the replay began with.
     configuration_seq: Option<u64>,
     configuration_since: Option<String>,
+    /// The exact form of the rule.
+    rule_version: String,
     place: &'a str,
     priority: u8,
     state: &'a WireState,
@@ -59,6 +61,7 @@ impl Explained {
             configuration: self.version.map(|version| version.to_string()),
             configuration_seq: self.version_since.map(|(seq, _)| seq.0),
             configuration_since: self.version_since.map(|(_, at)| written(at)),
+            rule_version: self.rule_version.to_string(),
             place: &self.place,
             priority: self.priority,
             state: &self.state,

@@ -9,8 +9,9 @@
 mod render;
 mod wire;
 
-use super::replaying::{begin, each_entry};
-use crate::domain::decision::Decision;
+use super::replaying::{begin, each_entry, name};
+use crate::domain::alarm::Cause;
+use crate::domain::decision::{Decision, Fact};
 use crate::domain::event::Event;
 use crate::domain::ids::{JournalId, Seq};
 use crate::domain::reason::{QuarantineReason, Verdict};
@@ -139,7 +140,7 @@ impl<'a> Deciding<'a> {
                 None
             }
             (_, Verdict::Quarantined(QuarantineReason::Poison)) => Some(self.engine.skip(*at, event)),
-            _ => Some(self.engine.step(*at, event)),
+            _ => Some(without_new_versions(self.engine.step(*at, event), decision)),
         };
         if let Some(recorded) = &mut self.recorded {
             recorded.apply(*at, event, decision);
@@ -167,6 +168,36 @@ impl<'a> Deciding<'a> {
             true
         })?;
         Ok(engine)
+    }
+}
+
+/// Records from before the versions of rules were kept have none, which is no difference.
+fn without_new_versions(mut decided: Decision, recorded: &Decision) -> Decision {
+    for (fact, known) in decided.facts.iter_mut().zip(&recorded.facts) {
+        if let (Some(cause), Some(Cause { rule_version: None, .. })) = (cause_of_mut(fact), cause_of(known)) {
+            cause.rule_version = None;
+        }
+    }
+    decided
+}
+
+const fn cause_of(fact: &Fact) -> Option<&Cause> {
+    if let Fact::DelayStarted { cause, .. } | Fact::AlarmRaised { cause, .. } | Fact::AlarmReactivated { cause, .. } =
+        fact
+    {
+        Some(cause)
+    } else {
+        None
+    }
+}
+
+const fn cause_of_mut(fact: &mut Fact) -> Option<&mut Cause> {
+    if let Fact::DelayStarted { cause, .. } | Fact::AlarmRaised { cause, .. } | Fact::AlarmReactivated { cause, .. } =
+        fact
+    {
+        Some(cause)
+    } else {
+        None
     }
 }
 
@@ -199,21 +230,4 @@ impl Side {
 
 fn only_here<'a, T: PartialEq>(here: &'a [T], there: &[T]) -> Vec<&'a T> {
     here.iter().filter(|item| !there.contains(item)).collect()
-}
-
-const fn name(event: &Event) -> &'static str {
-    match event {
-        Event::Observed(_) => "observed",
-        Event::Quarantined(_) => "quarantined",
-        Event::Replied(_) => "replied",
-        Event::Receipt(_) => "receipt",
-        Event::Commanded(_) => "commanded",
-        Event::Registered(_) => "registered",
-        Event::Configured(_) => "configured",
-        Event::Due(_) => "due",
-        Event::Started => "started",
-        Event::Released { .. } => "released",
-        Event::Erased { .. } => "erased",
-        Event::Expanded { .. } => "expanded",
-    }
 }
