@@ -10,6 +10,8 @@ use crate::domain::configuration::DispatchPolicy;
 use crate::domain::fault::{Fault, suggest_known};
 use crate::domain::time::Span;
 use crate::domain::toml_reader::{Document, Faults, Field, Override, Section};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -124,6 +126,19 @@ pub(super) fn file(field: &Field<'_>, folder: &Path) -> Option<PathBuf> {
         format!("there is no file \"{}\"", text.value),
         format!("it is looked for in {}", path.parent().unwrap_or(folder).display()),
     );
+    None
+}
+
+/// A file with certificates.
+pub(super) fn certificates(field: &Field<'_>, folder: &Path) -> Option<PathBuf> {
+    let path = file(field, folder)?;
+    let found = CertificateDer::pem_file_iter(&path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let message = match found {
+        Ok(found) if !found.is_empty() => return Some(path),
+        Ok(_) => format!("{} holds no certificate", path.display()),
+        Err(error) => format!("{} cannot be read: {error}", path.display()),
+    };
+    field.fault(message, "give a file with one or more blocks BEGIN CERTIFICATE".to_owned());
     None
 }
 

@@ -3,9 +3,10 @@
 
 use super::broker::password;
 use super::knobs;
-use super::read::{file, length, whole};
+use super::read::{certificates, length, whole};
 use super::settings::{Store, StoreUrl};
 use crate::domain::toml_reader::{Field, Section};
+use std::net::IpAddr;
 use std::path::Path;
 use tokio_postgres::config::{Host, SslMode};
 
@@ -14,7 +15,7 @@ const EXAMPLE: &str = "url = \"postgres://rettidig@db.example.dk/rettidig\"";
 pub(super) fn store(mut section: Section<'_>, folder: &Path) -> Store {
     let url = section.optional("url");
     let password = password(&mut section, folder);
-    let ca = section.optional("ca").and_then(|field| file(&field, folder));
+    let ca = section.optional("ca").and_then(|field| certificates(&field, folder));
     let without_tls = section.optional("without_tls").and_then(|field| field.boolean()).unwrap_or(false);
     let tls = Tls { without: without_tls, ca: ca.is_some() };
     let mut url = url.and_then(|field| read_url(&field, &tls));
@@ -65,7 +66,11 @@ fn read_url(field: &Field<'_>, tls: &Tls) -> Option<StoreUrl> {
             "write password_file = \"…\", or set the variable RETTIDIG__STORE__PASSWORD",
         );
     }
-    let near = config.get_hosts().iter().all(near);
+    // Where `hostaddr` is given it is what is connected to, and the host's name is for its certificate.
+    let near = match config.get_hostaddrs() {
+        [] => config.get_hosts().iter().all(near),
+        addresses => addresses.iter().all(IpAddr::is_loopback),
+    };
     let asked = config.get_ssl_mode();
     if asked == SslMode::Disable && !near && !tls.without {
         return fault(
@@ -85,9 +90,7 @@ fn read_url(field: &Field<'_>, tls: &Tls) -> Option<StoreUrl> {
 /// On this machine.
 fn near(host: &Host) -> bool {
     match host {
-        Host::Tcp(name) => {
-            name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-        }
+        Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
         #[cfg(unix)]
         Host::Unix(_) => true,
     }

@@ -72,7 +72,8 @@ fn the_shipped_file_shows_every_default() {
     }
     fs::write(folder.path().join("secrets/city-broker"), "s3cret\nrest\n").unwrap();
     fs::write(folder.path().join("secrets/store"), "st0re\n").unwrap();
-    fs::write(folder.path().join("tls/store-ca.pem"), "").unwrap();
+    let ca = rcgen::generate_simple_self_signed(["db.example.dk".to_owned()]).unwrap().cert;
+    fs::write(folder.path().join("tls/store-ca.pem"), ca.pem()).unwrap();
     let mut full = load(folder.path(), []).unwrap_or_else(|error| panic!("{error:?}\n{text}")).settings;
     assert_eq!(full.endpoint.tls.take().map(|tls| tls.client_ca.is_some()), Some(true));
     let broker = full.brokers.pop().unwrap();
@@ -325,6 +326,9 @@ fn a_database_elsewhere_is_reached_by_tls_only() {
     let outside = settings("", &[("RETTIDIG__STORE__URL", "postgres://r:hunter2@localhost/r")]).store;
     assert_eq!(outside.url.as_ref().unwrap().config.get_password(), Some(&b"hunter2"[..]));
     assert!(!format!("{outside:?}").contains("hunter2"));
+    let tls = |url: &str| settings(&format!("[store]\nurl = \"{url}\""), &[]).store.url.unwrap().tls;
+    assert!(tls("postgres://r@localhost/r?hostaddr=192.0.2.2"), "it is not this machine that is connected to");
+    assert!(!tls("postgres://r@db.example.dk/r?hostaddr=127.0.0.1"));
 }
 
 #[test]
@@ -338,7 +342,9 @@ fn what_is_wrong_with_a_store_is_said_without_its_password() {
         ("url = \"postgres://r@h/r?sslmode=disable\"", "unencrypted"),
         ("url = \"postgres://r@h/r?sslmode=verify-full\"", "and all verify"),
         ("password = \"hunter2\"", "a password never stands in the settings"),
+        ("url = \"postgres://r@localhost/r?hostaddr=192.0.2.2&sslmode=disable\"", "unencrypted"),
         ("ca = \"none.pem\"", "there is no file"),
+        ("ca = \"rettidig.toml\"", "holds no certificate"),
         ("connections_max = 1", "connections_max"),
         ("retain_for = \"1d\"", "retain_for"),
     ] {
