@@ -22,7 +22,7 @@ mod tables;
 #[cfg(test)]
 pub(crate) mod conformance;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use compare::{Compared, Difference, Open, Scope, compare};
 pub use error::StoreError;

@@ -10,12 +10,12 @@ use crate::domain::decision::Decision;
 use crate::domain::event::Event;
 use crate::domain::ids::{JournalId, PersonId, Seq};
 use crate::domain::time::{Span, Timestamp};
-use crate::telemetry;
+use crate::telemetry::{self, Stopwatch};
 use std::error::Error;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 use tokio::runtime::Builder;
@@ -37,6 +37,8 @@ const TEND_EVERY_AT_REST: Duration = Duration::from_secs(3_600);
 const GATHER: Duration = Duration::from_millis(100);
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(30);
+/// A transaction usually takes a tenth of a second. From here on history stands still, whatever may come of it.
+const STANDS_STILL_AFTER: Duration = Duration::from_secs(5);
 
 pub type Entry = (Seq, Timestamp, Event, Decision);
 
@@ -77,6 +79,8 @@ pub struct Progress {
     projected: watch::Sender<Seq>,
     set_aside: AtomicU64,
     failing: AtomicBool,
+    /// Since when the store has been at what it was asked last.
+    asked: Mutex<Option<Stopwatch>>,
 }
 
 pub struct Projector {
@@ -131,13 +135,19 @@ impl Progress {
     #[must_use]
     pub fn new(durable: watch::Receiver<Seq>) -> Self {
         let (projected, set_aside, failing) = (watch::Sender::default(), AtomicU64::new(0), AtomicBool::new(false));
-        Self { durable, projected, set_aside, failing }
+        Self { durable, projected, set_aside, failing, asked: Mutex::new(None) }
+    }
+
+    /// The last durable entry.
+    #[must_use]
+    pub fn durable(&self) -> Seq {
+        *self.durable.borrow()
     }
 
     /// Entries that are durable but not yet in the store, as of this moment, also while the store does not answer.
     #[must_use]
     pub fn behind(&self) -> u64 {
-        self.durable.borrow().0.saturating_sub(self.projected().0)
+        self.durable().0.saturating_sub(self.projected().0)
     }
 
     /// History stands still, or there is more to keep than goes into one transaction. What is merely on its way is not
@@ -170,10 +180,24 @@ impl Progress {
         self.set_aside.load(Ordering::Relaxed)
     }
 
-    /// The last attempt failed and is being repeated.
+    /// The last attempt failed and is being repeated, or the store has not answered for long.
     #[must_use]
     pub fn failing(&self) -> bool {
-        self.failing.load(Ordering::Relaxed)
+        let silent = || self.asked().is_some_and(|since| since.elapsed() >= STANDS_STILL_AFTER);
+        self.failing.load(Ordering::Relaxed) || silent()
+    }
+
+    /// Asks the store for something that it should not take long for.
+    fn ask<T>(&self, question: impl FnOnce() -> T) -> T {
+        *self.asked() = Some(telemetry::stopwatch());
+        let answer = question();
+        *self.asked() = None;
+        answer
+    }
+
+    /// What is in it is whole, also after a panic.
+    fn asked(&self) -> MutexGuard<'_, Option<Stopwatch>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -292,7 +316,8 @@ pub fn rebuild(
 impl Worker {
     /// The last entry the store keeps.
     fn kept(&mut self) -> Result<Seq, Failure> {
-        let kept = self.keeper.store.checkpoint(self.keeper.journal)?.unwrap_or_default();
+        let Keeper { store, journal, progress, .. } = &self.keeper;
+        let kept = progress.ask(|| store.checkpoint(*journal))?.unwrap_or_default();
         if let Some(last) = self.begins_after {
             if kept > last {
                 return Err(Failure::Ahead { kept, last });
@@ -397,12 +422,15 @@ impl Keeper {
     fn keep_all(&mut self, projected: &[Projected]) -> Result<Option<Seq>, Failure> {
         let stopwatch = telemetry::stopwatch();
         for batch in batches(projected, self.rows_max) {
-            if let Err(error) = self.keep(batch) {
+            let progress = Arc::clone(&self.progress);
+            if let Err(error) = progress.ask(|| self.keep(batch)) {
                 // What was kept before it stays; the rest comes again, in smaller pieces.
                 self.rows_max = (self.rows_max / 2).max(BATCH_MIN);
                 return Err(error.into());
             }
             self.rows_max = (self.rows_max * 2).min(BATCH_MAX);
+            // Whatever the last attempt came to, this one did not fail.
+            progress.failing.store(false, Ordering::Relaxed);
             if let Some(last) = batch.last() {
                 self.progress.kept(last.seq);
             }

@@ -1,7 +1,7 @@
 //! The embedded store passes the suite, and the projector brings it up to the journal whatever stands in the way.
 
 use super::conformance::{self, JOURNAL};
-use super::projector::{Entry, Ports, Projector};
+use super::projector::{Entry, Ports, Progress, Projector};
 use super::*;
 use crate::domain::event::Event;
 use std::sync::{Arc, Mutex};
@@ -105,9 +105,10 @@ fn what_never_fits_is_set_aside_and_the_rest_goes_on() {
 }
 
 /// Away at first, then there: what the projector meets when a database restarts. Batches of more rows than it manages
-/// are never done in time.
-struct Flaky {
+/// are never done in time. While somebody holds `frozen`, it does not answer.
+pub(crate) struct Flaky {
     inner: Arc<SqliteStore>,
+    pub frozen: Mutex<()>,
     failures: Mutex<usize>,
     rows_max: usize,
     /// Rows of each batch it was given, and whether that was one entry.
@@ -115,8 +116,13 @@ struct Flaky {
 }
 
 impl Flaky {
-    fn new(inner: Arc<SqliteStore>, failures: usize, rows_max: usize) -> Arc<Self> {
-        Arc::new(Self { inner, failures: Mutex::new(failures), rows_max, batches: Mutex::default() })
+    pub fn new(inner: Arc<SqliteStore>, failures: usize, rows_max: usize) -> Arc<Self> {
+        let frozen = Mutex::default();
+        Arc::new(Self { inner, frozen, failures: Mutex::new(failures), rows_max, batches: Mutex::default() })
+    }
+
+    fn thaw(&self) {
+        drop(self.frozen.lock().unwrap());
     }
 
     fn fails(&self) -> Result<(), StoreError> {
@@ -136,6 +142,7 @@ impl Store for Flaky {
     fn project(&self, journal: JournalId, entries: &[Projected]) -> Result<(), StoreError> {
         let rows = entries.iter().map(|entry| 1 + entry.rows.len()).sum();
         self.batches.lock().unwrap().push((rows, entries.len() == 1));
+        self.thaw();
         self.fails()?;
         if rows > self.rows_max {
             return Err(StoreError::Away { place: "it".to_owned(), reason: "no answer in time".to_owned() });
@@ -149,6 +156,7 @@ impl Store for Flaky {
         self.inner.clear()
     }
     fn alarms(&self, asked: &PageAsked) -> Result<Page<AlarmLife>, StoreError> {
+        self.thaw();
         self.inner.alarms(asked)
     }
     fn tasks(&self, asked: &PageAsked) -> Result<Page<TaskLife>, StoreError> {
@@ -195,6 +203,61 @@ fn a_store_that_is_away_makes_the_projector_wait_and_sets_nothing_aside() {
     let progress = follow(store, vec![conformance::quarantined(1, 1)], 0);
     assert_eq!(progress.set_aside(), 0);
     assert_eq!(inner.quarantine(&PageAsked::first(9)).unwrap().rows.len(), 1);
+}
+
+/// The projector beside what `look` does with the store's progress.
+fn beside(store: Arc<dyn Store>, journal: Vec<Entry>, look: impl FnOnce(&Progress)) {
+    let last = journal.last().map_or(Seq(0), |entry| entry.0);
+    let (_durable, watching) = watch::channel(last);
+    let read = Box::new(move |from: Seq, max| {
+        Ok(journal.iter().filter(|entry| entry.0 >= from).take(max).cloned().collect::<Vec<_>>())
+    });
+    let ports = Ports { read, seal: Arc::new(conformance::seal), durable: watching, tending: None };
+    let projector = Projector::new(store, JOURNAL, ports);
+    let progress = projector.progress();
+    let shutdown = CancellationToken::new();
+    std::thread::scope(|threads| {
+        let running = threads.spawn(|| projector.run(&shutdown));
+        look(&progress);
+        shutdown.cancel();
+        running.join().unwrap().unwrap();
+    });
+}
+
+fn until(what: impl Fn() -> bool) {
+    while !what() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// A database that is paused does not fail: it says nothing, for as long as its last statement may take.
+#[test]
+fn a_store_that_does_not_answer_is_failing_until_it_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Flaky::new(sqlite(&folder), 0, usize::MAX);
+    beside(Arc::clone(&store) as Arc<dyn Store>, vec![conformance::quarantined(1, 1)], |progress| {
+        let frozen = store.frozen.lock().unwrap();
+        until(|| progress.failing());
+        drop(frozen);
+        until(|| progress.behind() == 0);
+        assert!(!progress.failing());
+    });
+}
+
+/// After a time away there may be much to keep: history is late then, and no longer failing.
+#[test]
+fn a_store_that_is_back_is_catching_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Flaky::new(sqlite(&folder), 1, usize::MAX);
+    let journal = (1..=1_000).map(|seq| values(seq, 99)).collect();
+    beside(Arc::clone(&store) as Arc<dyn Store>, journal, |progress| {
+        until(|| progress.failing());
+        until(|| progress.projected() > Seq(0));
+        let frozen = store.frozen.lock().unwrap();
+        assert!(progress.behind() > 0 && !progress.failing());
+        drop(frozen);
+        until(|| progress.behind() == 0);
+    });
 }
 
 fn values(seq: u64, count: usize) -> Entry {
