@@ -18,6 +18,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const ROWS_DEFAULT: usize = 100;
 
@@ -151,9 +152,16 @@ async fn ask<T: Send + 'static, W>(
     wire: impl Fn(T) -> W,
 ) -> Told<W> {
     reached(console, min_seq).await?;
-    let _slot = console.asking.try_acquire().map_err(|_| Problem::busy("many questions to history are in progress"))?;
-    let store = std::sync::Arc::clone(&console.ports.store);
-    let page = tokio::task::spawn_blocking(move || question(&*store)).await;
+    let slot = Arc::clone(&console.asking).try_acquire_owned();
+    let slot = slot.map_err(|_| Problem::busy("many questions to history are in progress"))?;
+    let store = Arc::clone(&console.ports.store);
+    let asked = tokio::task::spawn_blocking(move || {
+        // A question that nobody waits for any more keeps its thread, and so its slot, until the store has answered.
+        let _slot = slot;
+        question(&*store)
+    });
+    let page = tokio::time::timeout(console.options.history_answer, asked).await;
+    let page = page.map_err(|_| Problem::store_behind("the store does not answer"))?;
     let page = page.map_err(|_| Problem::busy("the question to history broke off"))??;
     let next = page.next.map(|cursor| cursor.to_string());
     Ok(Json(PageWire { rows: page.rows.into_iter().map(wire).collect(), next }))
@@ -163,6 +171,10 @@ async fn ask<T: Send + 'static, W>(
 async fn reached(console: &Shared, min_seq: Option<u64>) -> Result<(), Problem> {
     let progress = &console.ports.progress;
     let Some(seq) = min_seq.map(Seq).filter(|seq| progress.projected() < *seq) else { return Ok(()) };
+    let last = progress.durable();
+    if seq > last {
+        return Err(Problem::bad_request(format!("min_seq is {seq}, and the last event so far is {last}")));
+    }
     let _place = console.waiting.try_acquire().map_err(|_| Problem::busy("many questions wait for history"))?;
     let waited = tokio::time::timeout(console.options.history_wait, progress.reaches(seq)).await;
     waited.map_err(|_| {

@@ -92,7 +92,7 @@ struct Console {
     /// Passwords being checked: each costs tens of MiB and a core for the time.
     verifying: Semaphore,
     /// Questions to the store in progress.
-    asking: Semaphore,
+    asking: Arc<Semaphore>,
     /// Questions that wait for the store to be far enough.
     waiting: Semaphore,
     streams: Arc<Semaphore>,
@@ -112,7 +112,7 @@ pub fn start(
         site: Site::new(options.public_origin.as_deref())?,
         attempts: Attempts::new(options.sign_ins_per_minute, options.peers_max),
         verifying: Semaphore::new(options.verifying_max),
-        asking: Semaphore::new(options.asking_max),
+        asking: Arc::new(Semaphore::new(options.asking_max)),
         waiting: Semaphore::new(options.waiting_max),
         streams: Arc::new(Semaphore::new(options.streams_max)),
         shutdown: shutdown.clone(),

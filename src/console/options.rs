@@ -41,6 +41,8 @@ pub struct Options {
     pub asking_max: usize,
     /// How long a question with `min_seq` waits for the store to be that far. Default 2 s.
     pub history_wait: Duration,
+    /// How long the store has for an answer; less than `stall_after`, so that whoever asks is told.
+    pub history_answer: Duration,
     /// Questions that wait so at once; further ones are told to come back. Default 64.
     pub waiting_max: usize,
     /// How long a command may wait for its verdict. Default 10 s.
@@ -71,6 +73,7 @@ impl Default for Options {
             verifying_max: 2,
             asking_max: 8,
             history_wait: Duration::from_secs(2),
+            history_answer: Duration::from_secs(10),
             waiting_max: 64,
             command_timeout: Duration::from_secs(10),
             metrics_open: false,

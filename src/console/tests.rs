@@ -14,6 +14,7 @@ use crate::domain::ids::{AccountId, AlarmId, AssetKind, CommandId, JournalId, Pr
 use crate::domain::reason::{Refusal, Verdict};
 use crate::domain::time::{Span, Timestamp};
 use crate::rules::{Rule, Vocabulary, compile};
+use crate::store::tests::Flaky;
 use crate::store::{Progress, SqliteStore, Store};
 use futures_util::StreamExt as _;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
@@ -32,6 +33,8 @@ struct House {
     address: SocketAddr,
     board: Arc<Board>,
     store: Arc<SqliteStore>,
+    /// What the console asks: `store`, until it is frozen.
+    asked: Arc<Flaky>,
     progress: Arc<Progress>,
     durable: watch::Sender<Seq>,
     commands: Arc<Mutex<Vec<Command>>>,
@@ -79,7 +82,8 @@ fn house_with(options: Options) -> House {
     let (durable, following) = watch::channel(Seq(10));
     let progress = Arc::new(Progress::new(following));
     progress.kept(Seq(10));
-    let history = History { store: store.clone(), progress: Arc::clone(&progress) };
+    let asked = Flaky::new(store.clone(), 0, usize::MAX);
+    let history = History { store: asked.clone(), progress: Arc::clone(&progress) };
     let ports = ports(&board, history, &commands, &sessions, &verdict);
     let (shutdown, tracker) = (CancellationToken::new(), TaskTracker::new());
     let options = Options { listen: vec!["127.0.0.1:0".parse().unwrap()], ..options };
@@ -90,6 +94,7 @@ fn house_with(options: Options) -> House {
         address,
         board,
         store,
+        asked,
         progress,
         durable,
         commands,

@@ -44,11 +44,31 @@ async fn a_store_that_is_not_there_in_time_says_how_far_it_is() {
         assert_eq!(told["detail"], "the store is at event 10 and was asked for 42; store behind: 32", "{path}");
         assert_eq!(problem(ask("42").await).await, (503, "store_behind".into()), "{path}");
         assert_eq!(problem(ask("many").await).await, (400, "bad_request".into()), "{path}");
+        // Nobody has been told of an event that has not happened: waiting would not bring it.
+        assert_eq!(problem(ask("43").await).await, (400, "bad_request".into()), "{path}");
     }
     house.progress.kept(Seq(42));
     for path in PAST {
         let there = house.ask_as("anna", Method::GET, &format!("{path}min_seq=42")).send().await.unwrap();
         assert_eq!(there.status(), StatusCode::OK, "{path}");
+    }
+}
+
+/// Whoever goes away leaves a thread behind that waits for the store: so many, and no more.
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_said_and_holds_few_threads() {
+    let options = Options { history_answer: Duration::from_millis(5), asking_max: 2, ..Options::default() };
+    let house = house_with(options);
+    let frozen = house.asked.frozen.lock().unwrap();
+    let ask = async || house.ask_as("anna", Method::GET, "/api/v1/history/alarms").send().await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(problem(ask().await).await, (503, "store_behind".into()));
+    }
+    let busy: Value = ask().await.json().await.unwrap();
+    assert_eq!(busy["detail"], "many questions to history are in progress");
+    drop(frozen);
+    while ask().await.status() != StatusCode::OK {
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
