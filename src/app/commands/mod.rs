@@ -28,6 +28,7 @@ pub mod vault;
 use crate::app::Source;
 use crate::app::data_folder::DataFolderError;
 use crate::config::{ConfigError, Loaded};
+use crate::store::StoreError;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -83,7 +84,8 @@ impl Outcome {
             return Some(Self::JournalFailed);
         }
         let held = error.chain().any(<dyn std::error::Error>::is::<DataFolderError>);
-        (held || kinds().any(|kind| kind == io::ErrorKind::AddrInUse)).then_some(Self::Unavailable)
+        let away = error.chain().filter_map(|cause| cause.downcast_ref()).any(StoreError::retryable);
+        (held || away || kinds().any(|kind| kind == io::ErrorKind::AddrInUse)).then_some(Self::Unavailable)
     }
 }
 
