@@ -47,8 +47,8 @@ pub(super) fn answers(
                 let settings = body.settings(&state.asset, property);
                 answers.extend(about.map(|question| (*question, asked.of_zone(&body.zone, &settings, question.about))));
             }
-            (None, _) | (Some(Estimator::Fill(_)), Quantity::Exposure) => {}
-            (Some(Estimator::Exposure(_)), Quantity::Fill { .. }) => {}
+            (None | Some(Estimator::Fill(_)), Quantity::Exposure)
+            | (None | Some(Estimator::Exposure(_)), Quantity::Fill { .. }) => {}
         }
     }
     answers
