@@ -194,3 +194,14 @@ impl Asked<'_> {
         Outcome { drift: -1.0, ..Outcome::number(left.as_micros() as f64) }.turning(at)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_told_how_far_ahead_anything_is_told() {
+        assert_eq!(About::TimeToLimit.told_ahead(), Some(LOOK_AHEAD));
+        assert_eq!(About::TimeToFull.told_ahead(), Some(Span::from_micros(i64::from(DAYS_MAX) * DAY)));
+    }
+}

@@ -77,6 +77,24 @@ pub enum Happening {
     SuddenFull,
 }
 
+impl About {
+    /// How far ahead a time is told at most; `None` for what is no time ahead.
+    #[must_use]
+    pub const fn told_ahead(self) -> Option<Span> {
+        match self {
+            Self::TimeToFull => Some(Span::from_hours(90 * 24)),
+            // People are measured, and not foretold.
+            Self::TimeToLimit => Some(Span::from_mins(30)),
+            Self::Overflow(_)
+            | Self::SinceEmptied
+            | Self::Happened(_)
+            | Self::Blocked
+            | Self::Exposure
+            | Self::Relief => None,
+        }
+    }
+}
+
 impl Quantity {
     /// Bytes of one estimator, at most; the engine's tests hold it to this.
     #[must_use]

@@ -1,5 +1,6 @@
 //! Comparisons: which types may meet, and what an attribute, whose type no file tells, is taken for.
 
+use super::call::Operation;
 use super::form::{Comparison, Condition, Number, Words};
 use super::lower::{Typed, Walk};
 use super::unit::{Unit, convert, quantity};
@@ -108,6 +109,7 @@ impl Walk<'_, '_> {
 
     /// A property compared with a number it can never reach is a slip, such as 80 for 0.8.
     fn reachable(&self, part: &IdedExpr, left: &Number, right: &Number) -> Option<()> {
+        self.told_so_far(part, left, right)?;
         let ((Number::Slot(slot), other) | (other, Number::Slot(slot))) = (left, right) else { return Some(()) };
         let Some(constant) = other.literal() else { return Some(()) };
         let Some((name, meaning)) = self.lowering.properties.iter().nth(usize::from(*slot)) else { return Some(()) };
@@ -119,6 +121,25 @@ impl Walk<'_, '_> {
             self.parsed.span(part),
             format!("`{name}` is never {constant}"),
             format!("its values run from {low} to {high}{unit}"),
+        );
+        None
+    }
+
+    /// What lies further ahead than is told is never known to be nearer.
+    fn told_so_far(&self, part: &IdedExpr, left: &Number, right: &Number) -> Option<()> {
+        let ((Number::Call(place), other) | (other, Number::Call(place))) = (left, right) else { return Some(()) };
+        let call = self.lowering.calls.get(usize::from(*place));
+        let Some(Operation::Estimate(question)) = call.map(|call| &call.operation) else { return Some(()) };
+        let told = question.about.told_ahead();
+        let Some(most) = told.filter(|most| other.literal().is_some_and(|asked| asked > most.as_micros() as f64))
+        else {
+            return Some(());
+        };
+        let source = call.map_or("", |call| &*call.source);
+        self.fault(
+            self.parsed.span(part),
+            format!("`{source}` is told {most} ahead, and not further"),
+            format!("compare it with at most \"{most}\""),
         );
         None
     }

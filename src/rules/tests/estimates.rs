@@ -52,6 +52,8 @@ fn what_cannot_be_asked_is_a_fault_in_its_place() {
         ("bed", "exposure(sacrum) > 120"),
         ("bed", "exposure(\"sacrum\") > \"120 mmHg\""),
         ("bed", "time_to_limit(\"sacrum\") <= 30"),
+        ("bed", "time_to_limit(\"sacrum\") <= \"31m\""),
+        ("bin", "\"91d\" > time_to_full()"),
         ("bed", "pressure[\"sacrm\"] > 40"),
         ("bed", "weight[\"sacrum\"] > 40"),
         ("bed", "pressure[1] > 40"),
