@@ -47,6 +47,8 @@ enum Command {
     },
     /// Play the scenarios beside the rules: what happens, and what is expected of the rules
     Test(commands::test::TestArguments),
+    /// Two rule sets over the same data: alarms and tasks of each, and the difference
+    Backtest(commands::backtest::BacktestArguments),
     /// Why a rule fired for an asset, or did not: what it said at a moment of the past
     Explain(commands::explain::ExplainArguments),
     /// The journal, decided again
@@ -139,6 +141,7 @@ fn main() -> ExitCode {
         Command::Init { folder } => commands::init::init(&folder.unwrap_or(source.folder)),
         Command::Check { folder, json } => commands::check::check(&folder.unwrap_or(source.folder), json),
         Command::Test(arguments) => commands::test::test(&source.folder, &arguments),
+        Command::Backtest(arguments) => commands::backtest::backtest(&source, &arguments),
         Command::Explain(arguments) => commands::explain::explain(&source, &arguments),
         Command::Replay(arguments) => commands::replay::replay(&source, &arguments),
         Command::Run => commands::run::run(source),

@@ -23,7 +23,7 @@ mod town;
 
 // What was recorded.
 mod recording;
-mod series;
+pub(crate) mod series;
 
 // What goes over the wire.
 mod formats;

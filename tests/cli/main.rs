@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failing test may panic")]
 
 mod alone;
+mod backtest;
 mod certificates;
 mod demo;
 mod first_day;

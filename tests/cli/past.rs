@@ -294,3 +294,26 @@ fn each_decision_is_told_with_its_rule_its_values_and_a_sentence() {
     assert!(unknown.err.contains("holds no event 99999"), "{}", unknown.err);
     house.rettidig(&["explain"]).expect_code(2);
 }
+
+#[test]
+fn a_journal_is_replayed_through_two_rule_sets() {
+    let house = House::new();
+    let mut history = a_day_of_a_bin(&house);
+    history.report(700, "level-1", &[("fill", number(0.95))]);
+    history.until(at(720));
+    drop(history);
+    house.rettidig(&["init", "other"]).expect_code(0);
+    let waste = std::fs::read_to_string(house.path("other/rules/waste.toml")).unwrap();
+    house.write("other/rules/waste.toml", &waste.replace("fill >= 0.8", "fill >= 0.9"));
+    let compared = house.json(&["backtest", "--rules", "other/rules", "--against", "live", "--data", "journal"]);
+    let rules = compared["rules"].as_array().unwrap();
+    let of = |rule: &str| rules.iter().find(|row| row["rule"] == rule).unwrap();
+    let full = of("bin-full");
+    assert_eq!((&full["against"]["alarms"], &full["new"]["alarms"]), (&json!(2), &json!(1)), "{compared:#}");
+    assert_eq!((&full["against"]["open_at_the_end"], &full["new"]["open_at_the_end"]), (&json!(1), &json!(1)));
+    // The bed that says nothing is silent with both.
+    assert_eq!(of("bed-device-silent")["new"]["alarms"], json!(1), "{compared:#}");
+    assert_eq!((&compared["against"]["refused"], &compared["new"]["refused"]), (&json!(0), &json!(0)));
+    let same = house.json(&["backtest", "--rules", "other/rules", "--data", "data"]);
+    assert_eq!(same["rules"], compared["rules"], "the data folder by its name");
+}

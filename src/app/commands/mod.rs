@@ -4,6 +4,7 @@
 
 pub mod alarms;
 mod ask;
+pub mod backtest;
 mod certificates;
 pub mod check;
 pub mod doctor;

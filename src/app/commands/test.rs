@@ -69,7 +69,7 @@ pub fn test(folder: &Path, arguments: &TestArguments) -> anyhow::Result<Outcome>
 }
 
 /// `config/rules` is meant as `config`.
-fn configuration_folder(given: &Path) -> &Path {
+pub(super) fn configuration_folder(given: &Path) -> &Path {
     let above = given.parent().filter(|above| given.ends_with("rules") && above.join(SETTINGS_FILE).is_file());
     above.filter(|_| !given.join(SETTINGS_FILE).is_file()).unwrap_or(given)
 }
