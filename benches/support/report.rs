@@ -14,13 +14,14 @@ use std::process::Command;
 use std::time::Duration;
 
 /// In the order of the file: what it is called when it is asked for, and its heading.
-const SECTIONS: [(&str, &str); 9] = [
+const SECTIONS: [(&str, &str); 10] = [
     ("endpoint", "Through the gateway's own endpoint"),
     ("mosquitto", "Through Mosquitto"),
     ("history", "With history in PostgreSQL"),
     ("restart", "Restart"),
     ("snapshot", "Snapshots under load"),
     ("overload", "Overload"),
+    ("engine", "The engine alone"),
     ("journal", "The journal alone"),
     ("projector", "Keeping history alone"),
     ("peers", "Node-RED on the same broker"),
