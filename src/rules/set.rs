@@ -9,8 +9,8 @@ use crate::domain::fault::Fault;
 use crate::domain::ids::{AssetKind, RuleId};
 use crate::domain::toml_reader::{Document, Faults};
 use smol_str::SmolStr;
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Rules that a fault about all of them names.
@@ -32,6 +32,25 @@ pub struct RuleSet {
     layouts: BTreeMap<AssetKind, SlotLayout>,
     asked: BTreeMap<AssetKind, Asked>,
     no_slots: SlotLayout,
+}
+
+/// What has become of one rule since an earlier rule set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleChange {
+    pub rule: RuleId,
+    pub became: Became,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Became {
+    New,
+    /// What it waited for and remembered is gone, and its alarms are dismissed.
+    Removed,
+    /// It decides otherwise than before: its calls that mean the same go on where they were, the others begin anew.
+    Changed {
+        kept: Vec<String>,
+        begun: Vec<String>,
+    },
 }
 
 /// Compiles all rule files, by name; rules keep the order of the files and of their places in them.
@@ -177,6 +196,25 @@ impl RuleSet {
     #[must_use]
     pub fn slots(&self, kind: &AssetKind) -> &SlotLayout {
         self.layouts.get(kind).unwrap_or(&self.no_slots)
+    }
+
+    /// What differs from an earlier rule set, ordered by rule; nothing about rules that decide as before.
+    #[must_use]
+    pub fn changes_from(&self, earlier: &Self) -> Vec<RuleChange> {
+        let change = |id: &RuleId| {
+            let became = match (earlier.rules.get(id), self.rules.get(id)) {
+                (Some(before), Some(now)) if before.version == now.version => return None,
+                (Some(before), Some(now)) => Became::Changed {
+                    kept: now.calls_kept_from(before).into_iter().map(str::to_owned).collect(),
+                    begun: now.calls_begun_after(before).into_iter().map(str::to_owned).collect(),
+                },
+                (None, _) => Became::New,
+                (Some(_), None) => Became::Removed,
+            };
+            Some(RuleChange { rule: id.clone(), became })
+        };
+        let ids: BTreeSet<&RuleId> = earlier.rules.keys().chain(self.rules.keys()).collect();
+        ids.into_iter().filter_map(change).collect()
     }
 
     /// Every rule, ordered by id.

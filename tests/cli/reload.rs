@@ -14,7 +14,11 @@ fn a_changed_rule_is_in_force_without_a_restart_and_a_fault_changes_nothing() {
     let rules = house.path("config/rules/waste.toml");
     let text = fs::read_to_string(&rules).unwrap();
     fs::write(&rules, text.replace("temperature >= 60", "temperature >= 55")).unwrap();
-    assert_eq!(house.json(&["reload"])["changed"], true);
+    let reloaded = house.json(&["reload"]);
+    assert_eq!(reloaded["changed"], true);
+    let fire =
+        json!([{ "rule": "bin-fire", "became": "changed", "kept": ["held(temperature < 40, '1h')"], "begun": [] }]);
+    assert_eq!(reloaded["rules"], fire, "the one rule that decides otherwise");
     let after = house.json(&["status"])["configuration"].clone();
     assert_ne!(before, after);
 

@@ -1,6 +1,6 @@
 //! Answers as a person reads them in a terminal.
 
-use crate::app::control::{AlarmRow, ClientRow, FaultRow, Response, Status, TaskRow, UserRow};
+use crate::app::control::{AlarmRow, ClientRow, FaultRow, Response, RuleRow, Status, TaskRow, UserRow};
 use std::fmt::Write as _;
 
 /// Between two columns.
@@ -20,17 +20,25 @@ pub(super) fn text(response: &Response) -> String {
         Response::Link { link } => format!("{link}\nMakes the first account, once, within a day."),
         Response::Alarms { alarms } => alarms_table(alarms),
         Response::Tasks { tasks } => tasks_table(tasks),
-        Response::Reloaded { changed, version, needs_restart } => {
+        Response::Reloaded { changed, version, needs_restart, rules } => {
             let what = if *changed { "in force" } else { "unchanged" };
             let restart = if needs_restart.is_empty() {
                 String::new()
             } else {
                 format!("\nread at the start only, so restart for: {}", needs_restart.join(", "))
             };
-            format!("configuration {version} {what}{restart}")
+            let rules: String = rules.iter().map(rule).collect();
+            format!("configuration {version} {what}{rules}{restart}")
         }
         Response::Done { text, seq } => seq.map_or_else(|| text.clone(), |seq| format!("{text} (event {seq})")),
     }
+}
+
+fn rule(row: &RuleRow) -> String {
+    let calls =
+        |what: &str, calls: &[String]| calls.iter().map(|call| format!("\n  {what} {call}")).collect::<String>();
+    let (kept, begun) = (calls("goes on where it was:", &row.kept), calls("begins anew:", &row.begun));
+    format!("\nrule {} {}{kept}{begun}", row.rule, row.became)
 }
 
 pub(super) fn fault(fault: &FaultRow) -> String {

@@ -23,4 +23,6 @@ pub use backend::{Backend, Offline, Running};
 pub use reload::Reload;
 pub use serve::serve;
 pub use socket::{AskError, Listener, ask};
-pub use wire::{AlarmRow, ClientRow, Failure, FailureKind, FaultRow, Request, Response, Status, TaskRow, UserRow};
+pub use wire::{
+    AlarmRow, ClientRow, Failure, FailureKind, FaultRow, Request, Response, RuleRow, Status, TaskRow, UserRow,
+};

@@ -4,7 +4,7 @@
 //! Everything is checked first; with a fault anywhere, what is in force stays in force.
 
 use super::backend::{Running, blocking};
-use super::wire::{Failure, FailureKind, Response};
+use super::wire::{Failure, FailureKind, Response, RuleRow};
 use crate::app::assembly::{Assembly, assemble};
 use crate::app::calendars::SharedCalendars;
 use crate::app::directory::SharedDirectory;
@@ -13,7 +13,7 @@ use crate::config::{ConfigError, Settings};
 use crate::domain::event::Event;
 use crate::domain::reason::Verdict;
 use crate::domain::time::Timestamp;
-use crate::engine::Engine;
+use crate::rules::{Became, RuleChange};
 use std::sync::Arc;
 
 /// What a reload reads and changes. Cheap to clone.
@@ -35,12 +35,25 @@ pub(super) async fn reload(running: &Running) -> Result<Response, Failure> {
     let (settings, assembly) = blocking(move || read(&source, now)).await??;
     let needs_restart = differing(&running.reload.settings, &settings);
     let version = assembly.configuration.version;
-    let in_force = running.handle.look(Engine::configuration_version).await;
-    let changed = in_force.map_err(|_| Failure::stopping())? != Some(version);
+    let in_force = running.handle.look(|engine| (engine.configuration_version(), engine.rules().clone())).await;
+    let (in_force, before) = in_force.map_err(|_| Failure::stopping())?;
+    let changed = in_force != Some(version);
+    let mut rules = Vec::new();
     if changed {
         put_in_force(running, assembly).await?;
+        let after = running.handle.look(|engine| engine.rules().clone()).await.map_err(|_| Failure::stopping())?;
+        rules = after.changes_from(&before).into_iter().map(row).collect();
     }
-    Ok(Response::Reloaded { changed, version: version.to_string(), needs_restart })
+    Ok(Response::Reloaded { changed, version: version.to_string(), needs_restart, rules })
+}
+
+fn row(change: RuleChange) -> RuleRow {
+    let (became, kept, begun) = match change.became {
+        Became::New => ("new", Vec::new(), Vec::new()),
+        Became::Removed => ("removed", Vec::new(), Vec::new()),
+        Became::Changed { kept, begun } => ("changed", kept, begun),
+    };
+    RuleRow { rule: change.rule.to_string(), became: became.to_owned(), kept, begun }
 }
 
 /// Decoding takes on the types before the event is decided, because the registry is read again right after it.

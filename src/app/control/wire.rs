@@ -127,11 +127,28 @@ pub enum Response {
         version: String,
         /// Sections of the settings that a running gateway does not take on.
         needs_restart: Vec<String>,
+        /// Rules that decide otherwise than before.
+        #[serde(default)]
+        rules: Vec<RuleRow>,
     },
     Done {
         text: String,
         seq: Option<u64>,
     },
+}
+
+/// What has become of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleRow {
+    pub rule: String,
+    /// `new`, `removed` or `changed`.
+    pub became: String,
+    /// Calls that go on where they were.
+    #[serde(default)]
+    pub kept: Vec<String>,
+    /// Calls that begin anew.
+    #[serde(default)]
+    pub begun: Vec<String>,
 }
 
 /// How a running gateway is.
