@@ -37,7 +37,7 @@ pub use maintenance::{Checkpointed, Maintenance};
 pub use open::Opened;
 pub use options::{Durability, Options};
 pub use past::Past;
-pub use reader::{Entry, Reader};
+pub use reader::{Entry, Reader, moment};
 pub use seal::{SealError, Sealing};
 pub use snapshot::{Section, Snapshot, SnapshotWriter};
 pub use verify::{Progress, Verified, verify, verify_end};

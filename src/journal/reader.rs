@@ -12,7 +12,7 @@ use crate::domain::event::Event;
 use crate::domain::ids::Seq;
 use crate::domain::time::Timestamp;
 use rusqlite::Connection;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One journaled event with its decision.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +27,24 @@ pub struct Reader {
     folder: PathBuf,
     sealing: Sealing,
     open: Option<(Numbered, Connection)>,
+}
+
+/// When this event happened, without a key; `None` where the journal does not hold it.
+///
+/// # Errors
+/// Damage, with file and seq.
+pub fn moment(folder: &Path, seq: Seq) -> Result<Option<Timestamp>, JournalError> {
+    let files = layout::numbered(folder, JOURNAL)?;
+    let Some(file) = files.iter().rfind(|file| file.seq <= seq) else { return Ok(None) };
+    let connection = file::open_reader(&file.path)?;
+    file::header(&connection, &file.path, file.seq)?;
+    let mut at = None;
+    file::rows(&connection, &file.path, seq, 1, |row| {
+        row.check_bytes(&file.path)?;
+        at = (row.seq == seq).then_some(row.at);
+        Ok(())
+    })?;
+    Ok(at)
 }
 
 impl Reader {

@@ -167,11 +167,13 @@ fn the_checkpoint_moves_with_the_rows(store: &dyn Store) {
     assert_eq!(store.checkpoint(JOURNAL).unwrap(), None);
     project(store, &[entry(4, Event::Started, Vec::new()), entry(5, Event::Started, Vec::new())]);
     assert_eq!(store.checkpoint(JOURNAL).unwrap(), Some(Seq(5)));
-    assert_eq!(store.checkpoint(RESTORED).unwrap(), None);
+    assert_eq!((store.checkpoint(RESTORED).unwrap(), store.kept_at(RESTORED, Seq(5)).unwrap()), (None, None));
     store.set_aside(JOURNAL, Seq(6), at(6), "too long").unwrap();
     assert_eq!(store.checkpoint(JOURNAL).unwrap(), Some(Seq(6)));
     let aside = store.set_asides(&PageAsked::first(9)).unwrap().rows;
     assert_eq!(aside.iter().map(|row| (row.seq, row.reason.as_str())).collect::<Vec<_>>(), [(Seq(6), "too long")]);
+    let moments = [3, 4, 6, 7].map(|seq| store.kept_at(JOURNAL, Seq(seq)).unwrap());
+    assert_eq!(moments, [None, Some(at(4)), Some(at(6)), None]);
 }
 
 fn projecting_twice_is_projecting_once(store: &dyn Store) {

@@ -55,6 +55,9 @@ pub trait Store: Send + Sync {
     /// Moves the checkpoint past an entry whose rows cannot be kept, and keeps the reason instead.
     fn set_aside(&self, journal: JournalId, seq: Seq, at: Timestamp, reason: &str) -> Result<(), StoreError>;
 
+    /// When this entry happened, by the log of events or by what was set aside; `None` where neither holds it.
+    fn kept_at(&self, journal: JournalId, seq: Seq) -> Result<Option<Timestamp>, StoreError>;
+
     /// Forgets everything, checkpoints included, so that it can be projected again.
     fn clear(&self) -> Result<(), StoreError>;
 

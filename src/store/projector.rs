@@ -126,6 +126,12 @@ pub enum Failure {
          older copy; `rettidig store rebuild` makes history again from it"
     )]
     Ahead { kept: Seq, last: Seq },
+    /// The same, where the journal has grown past that event since.
+    #[error(
+        "history was made from another event {kept} than this journal holds: the journal goes on from an older copy; \
+         `rettidig store rebuild` makes history again from it"
+    )]
+    OtherPast { kept: Seq },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -322,10 +328,20 @@ impl Worker {
             if kept > last {
                 return Err(Failure::Ahead { kept, last });
             }
+            self.same_past(kept)?;
             self.begins_after = None;
         }
         self.keeper.progress.kept(kept);
         Ok(kept)
+    }
+
+    /// The last entry the store keeps is the one that the journal holds, as far as both still know it.
+    fn same_past(&mut self, kept: Seq) -> Result<(), Failure> {
+        let kept_at = if kept > Seq(0) { self.keeper.store.kept_at(self.keeper.journal, kept)? } else { None };
+        let Some(kept_at) = kept_at else { return Ok(()) };
+        let entries = (self.source.read)(kept, 1).map_err(Failure::Read)?;
+        let other = entries.first().is_some_and(|(seq, at, ..)| *seq == kept && *at != kept_at);
+        if other { Err(Failure::OtherPast { kept }) } else { Ok(()) }
     }
 
     /// Projects everything up to `through`, batch by batch.

@@ -152,6 +152,9 @@ impl Store for Flaky {
     fn set_aside(&self, journal: JournalId, seq: Seq, at: Timestamp, reason: &str) -> Result<(), StoreError> {
         self.inner.set_aside(journal, seq, at, reason)
     }
+    fn kept_at(&self, journal: JournalId, seq: Seq) -> Result<Option<Timestamp>, StoreError> {
+        self.inner.kept_at(journal, seq)
+    }
     fn clear(&self) -> Result<(), StoreError> {
         self.inner.clear()
     }
@@ -316,4 +319,58 @@ fn a_store_that_is_ahead_of_its_journal_is_left_alone() {
         running.join().unwrap().unwrap();
     });
     assert_eq!(store.checkpoint(JOURNAL).unwrap(), Some(Seq(9)));
+}
+
+/// The next start on that copy, which has grown past the end of history since; or a start where nothing is wrong.
+fn starts_again(store: Arc<SqliteStore>, journal: Vec<Entry>) -> Arc<super::projector::Progress> {
+    let last = journal.last().map_or(Seq(0), |entry| entry.0);
+    let (durable, watching) = watch::channel(last);
+    let read = Box::new(move |from: Seq, max: usize| {
+        Ok(journal.iter().filter(|entry| entry.0 >= from).take(max).cloned().collect())
+    });
+    let ports = Ports { read, seal: Arc::new(conformance::seal), durable: watching, tending: None };
+    let projector = Projector::new(store, JOURNAL, ports);
+    let progress = projector.progress();
+    let shutdown = CancellationToken::new();
+    std::thread::scope(|threads| {
+        let running = threads.spawn(|| projector.run(&shutdown));
+        while !progress.failing() && progress.projected() < last {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        shutdown.cancel();
+        running.join().unwrap().unwrap();
+    });
+    drop(durable);
+    progress
+}
+
+#[test]
+fn a_store_of_another_past_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = sqlite(&folder);
+    let past: Vec<_> = (1..=9).map(|seq| conformance::quarantined(seq, seq)).collect();
+    store.project(JOURNAL, &conformance::projected(&past)).unwrap();
+    // The first five are the same; what came after them came at other moments.
+    let mut other: Vec<_> = (1..=20).map(|seq| conformance::quarantined(seq, seq)).collect();
+    for entry in &mut other[5..] {
+        entry.1 = Timestamp::from_micros(entry.1.as_micros() + 1);
+    }
+    assert!(starts_again(store.clone(), other.clone()).failing());
+    assert_eq!(store.checkpoint(JOURNAL).unwrap(), Some(Seq(9)));
+    assert_eq!(store.events(&PageAsked::first(99)).unwrap().rows.len(), 9, "nothing is mixed");
+    // The journal no longer holds that event: there is nothing to compare.
+    let pruned = other.split_off(9);
+    assert!(!starts_again(store.clone(), pruned).failing());
+    assert_eq!(store.checkpoint(JOURNAL).unwrap(), Some(Seq(20)));
+}
+
+#[test]
+fn a_store_of_the_same_past_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = sqlite(&folder);
+    let journal: Vec<_> = (1..=20).map(|seq| conformance::quarantined(seq, seq)).collect();
+    store.project(JOURNAL, &conformance::projected(&journal[..8])).unwrap();
+    store.set_aside(JOURNAL, Seq(9), journal[8].1, "too long").unwrap();
+    assert!(!starts_again(store.clone(), journal).failing());
+    assert_eq!(store.checkpoint(JOURNAL).unwrap(), Some(Seq(20)));
 }

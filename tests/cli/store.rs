@@ -127,3 +127,28 @@ fn a_gateway_does_not_wait_for_somebody_elses_migration() {
     });
     house.rettidig(&["store", "rebuild", "--verify"]).expect_code(0);
 }
+
+/// As after putting back an older copy of the data folder, before and after it has grown past the end of history.
+#[test]
+fn history_of_another_past_is_told() {
+    let house = House::new();
+    house.write("list.csv", "id;kind\nbin-1;bin\n");
+    house.rettidig(&["registry", "import", "assets", "list.csv", "--apply"]).expect_code(0);
+    house.rettidig(&["store", "rebuild"]).expect_code(0);
+    let changed = |sql: &str| {
+        rusqlite::Connection::open(house.path("data/store.db")).unwrap().execute(sql, []).unwrap();
+        let status = house.rettidig(&["store", "status", "--json"]);
+        (serde_json::from_str::<Value>(&status.out).unwrap()["past"].clone(), status.err)
+    };
+    let (past, said) = changed("UPDATE device SET asset = asset");
+    assert_eq!((past, said.as_str()), (json!("same"), ""));
+    let (past, said) = changed("UPDATE event_log SET at = at - 1");
+    assert_eq!(past, "other");
+    assert!(said.contains("older copy") && said.contains("rettidig store rebuild"), "{said}");
+    let (past, said) = changed("UPDATE journal SET projected_through = projected_through + 1000");
+    assert_eq!(past, "ahead");
+    assert!(said.contains("older copy") && said.contains("rettidig store rebuild"), "{said}");
+    house.rettidig(&["store", "rebuild"]).expect_code(0);
+    let (past, said) = changed("UPDATE device SET asset = asset");
+    assert_eq!((past, said.as_str()), (json!("same"), ""));
+}

@@ -11,7 +11,7 @@ use crate::app::history::{reading, seal};
 use crate::app::{Source, stores};
 use crate::config::Settings;
 use crate::domain::ids::Seq;
-use crate::journal::{JournalError, Reader, Verified, verify_end};
+use crate::journal::{JournalError, Reader, Verified, moment, verify_end};
 use crate::store::{
     self, Compared, PostgresOptions, PostgresStore, Scope, SqliteStore, Store, StoreError, Tended, compare,
 };
@@ -68,9 +68,10 @@ pub fn store(source: &Source, command: &StoreCommand) -> anyhow::Result<Outcome>
 fn status(settings: &Settings, json: bool) -> anyhow::Result<Outcome> {
     let data = &settings.data.folder;
     let place = stores::place(&settings.store, data);
-    let state = match stores::open_to_read(&settings.store, data).and_then(|store| store.map(|s| s.state()).transpose())
-    {
-        Ok(Some(state)) => state,
+    let looked = stores::open_to_read(&settings.store, data)
+        .and_then(|store| store.map(|store| store.state().map(|state| (store, state))).transpose());
+    let (store, state) = match looked {
+        Ok(Some(looked)) => looked,
         Ok(None) => {
             complain(&format!("there is no history at {place}; a gateway that runs makes it"));
             return Ok(Outcome::Unavailable);
@@ -86,6 +87,10 @@ fn status(settings: &Settings, json: bool) -> anyhow::Result<Outcome> {
     let behind = journal
         .as_ref()
         .map_or(0, |journal| journal.last.0.saturating_sub(projected(&journal.journal_id.to_string()).0));
+    let past = match &journal {
+        Some(journal) => past(&*store, data, journal, projected(&journal.journal_id.to_string()))?,
+        None => Past::Same,
+    };
     if json {
         let journals = state.journals.iter().map(|(id, seq)| json!({ "journal": id, "projected": seq.0 }));
         say(&serde_json::to_string_pretty(&json!({
@@ -95,10 +100,12 @@ fn status(settings: &Settings, json: bool) -> anyhow::Result<Outcome> {
             "tables": state.version,
             "journals": journals.collect::<Vec<_>>(),
             "behind": behind,
+            "past": past.name(),
             "set_aside": state.set_aside,
             "bytes": state.bytes,
             "months": state.months,
         }))?);
+        past.complain();
         return Ok(Outcome::Done);
     }
     say(&format!("place      {place}"));
@@ -112,7 +119,54 @@ fn status(settings: &Settings, json: bool) -> anyhow::Result<Outcome> {
     if let (Some(first), Some(last)) = (state.months.first(), state.months.last()) {
         say(&format!("months     {first} to {last}"));
     }
+    past.complain();
     Ok(Outcome::Done)
+}
+
+/// Whether history was made from what the journal holds.
+enum Past {
+    /// As far as both still know it.
+    Same,
+    Ahead {
+        kept: Seq,
+        last: Seq,
+    },
+    Other {
+        kept: Seq,
+    },
+}
+
+fn past(store: &dyn Store, data: &Path, journal: &Verified, kept: Seq) -> anyhow::Result<Past> {
+    let last = journal.last;
+    if kept > last {
+        return Ok(Past::Ahead { kept, last });
+    }
+    let in_history = store.kept_at(journal.journal_id, kept)?;
+    let in_journal = moment(&data.join("journal"), kept).context("read the journal")?;
+    let other = in_history.zip(in_journal).is_some_and(|(in_history, in_journal)| in_history != in_journal);
+    Ok(if other { Past::Other { kept } } else { Past::Same })
+}
+
+impl Past {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Ahead { .. } => "ahead",
+            Self::Other { .. } => "other",
+        }
+    }
+
+    /// What a gateway waits for before it takes anything in.
+    fn complain(&self) {
+        match *self {
+            Self::Same => {}
+            Self::Ahead { kept, last } => complain(&format!(
+                "history reaches event {kept} of this journal, which ends at {last}: the journal is an older copy; \
+                 `rettidig store rebuild` makes history again from it"
+            )),
+            Self::Other { kept } => complain(&store::Failure::OtherPast { kept }.to_string()),
+        }
+    }
 }
 
 /// What a rebuild stands on.

@@ -161,6 +161,10 @@ impl Store for PostgresStore {
         self.wait(self.limit, write::set_aside(&self.link, journal, seq, at, reason))
     }
 
+    fn kept_at(&self, journal: JournalId, seq: Seq) -> Result<Option<Timestamp>, StoreError> {
+        self.wait(self.limit, read::kept_at(&self.link, journal, seq))
+    }
+
     fn clear(&self) -> Result<(), StoreError> {
         self.prepare()?;
         self.wait(LONG, write::clear(&self.link))

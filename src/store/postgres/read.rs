@@ -14,6 +14,7 @@ use crate::store::history::{
     StoredHead, StoredObservation, StoredValue, TaskLife,
 };
 use crate::store::rollup::Hour;
+use crate::store::rows::number;
 use crate::store::tables::{Cell, Cells, OBSERVATION, Table};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -91,6 +92,16 @@ pub(super) async fn checkpoint(link: &Link, journal: JournalId) -> Result<Option
     let row = connection.query_opt(sql, &[&journal.to_string()]).await.map_err(|error| link.fault(&error))?;
     connection.good();
     row.map(|row| seq(&row, 0)).transpose().map_err(|error| link.fault(&error))
+}
+
+pub(super) async fn kept_at(link: &Link, journal: JournalId, seq: Seq) -> Result<Option<Timestamp>, StoreError> {
+    let connection = link.connection().await?;
+    let sql = "SELECT at FROM event_log JOIN journal ON number = journal WHERE id = $1 AND seq = $2 \
+               UNION ALL SELECT at FROM set_aside JOIN journal ON number = journal WHERE id = $1 AND seq = $2 LIMIT 1";
+    let (journal, seq) = (journal.to_string(), number("seq", seq.0)?);
+    let row = connection.query_opt(sql, &[&journal, &seq]).await.map_err(|error| link.fault(&error))?;
+    connection.good();
+    row.map(|row| time(&row, 0)).transpose().map_err(|error| link.fault(&error))
 }
 
 pub(super) fn alarms_question(asked: &PageAsked) -> Question {

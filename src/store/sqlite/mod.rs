@@ -128,6 +128,10 @@ impl Store for SqliteStore {
         self.write(|transaction| write::set_aside(transaction, journal, seq, at, reason))
     }
 
+    fn kept_at(&self, journal: JournalId, seq: Seq) -> Result<Option<Timestamp>, StoreError> {
+        self.read(|reader| read::kept_at(reader, journal, seq))
+    }
+
     fn clear(&self) -> Result<(), StoreError> {
         // What comes again may be old.
         *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner) = None;

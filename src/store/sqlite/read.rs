@@ -11,9 +11,10 @@ use crate::store::history::{
 };
 use crate::store::retention::{Cutoff, FORGET_AT_ONCE};
 use crate::store::rollup::{self, Hour};
+use crate::store::rows::number;
 use crate::store::tables::{Cell, Cells, Kind, Old, Table};
 use rusqlite::types::{ToSql, Type};
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 type Asked<T> = Result<Page<T>, StoreError>;
 type Got<T> = Result<T, rusqlite::Error>;
@@ -24,6 +25,14 @@ pub(super) fn checkpoint(reader: &Connection, journal: JournalId) -> Result<Opti
         .query_row([journal.to_string()], |row| seq(row, 0))
         .optional()?;
     Ok(through)
+}
+
+pub(super) fn kept_at(reader: &Connection, journal: JournalId, seq: Seq) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "SELECT at FROM event_log JOIN journal ON number = journal WHERE id = ?1 AND seq = ?2 \
+               UNION ALL SELECT at FROM set_aside JOIN journal ON number = journal WHERE id = ?1 AND seq = ?2";
+    let mut question = reader.prepare_cached(sql)?;
+    let at = question.query_row(params![journal.to_string(), number("seq", seq.0)?], |row| time(row, 0)).optional()?;
+    Ok(at)
 }
 
 pub(super) fn alarms(reader: &Connection, asked: &PageAsked) -> Asked<AlarmLife> {
