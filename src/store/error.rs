@@ -11,8 +11,8 @@ pub enum StoreError {
     #[error("bring the store's tables up to date")]
     Migrate(#[source] Box<refinery::Error>),
     #[error(
-        "the store's tables are version {found}, and this rettidig knows them up to version {known}: use the rettidig \
-         that made them, or an empty database"
+        "the store's tables are version {found}, and this rettidig is older: it knows them up to version {known}; use the \
+         rettidig that made them, or an empty database"
     )]
     Newer { found: i32, known: i32 },
     /// Another process holds the database, or its disk is full or away for the moment.

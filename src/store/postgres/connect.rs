@@ -91,6 +91,10 @@ impl Link {
     /// What a fault of the client means to the caller. Missing tables are looked for again before the next call.
     pub(super) fn fault(&self, error: &tokio_postgres::Error) -> StoreError {
         use tokio_postgres::error::SqlState as Code;
+        // What the statement names is not what it was.
+        if error.code().is_some_and(|code| code.code().starts_with("42")) {
+            self.prepared.store(false, Ordering::Relaxed);
+        }
         if error.code().is_some_and(|code| [Code::UNDEFINED_TABLE, Code::INVALID_SCHEMA_NAME].contains(code)) {
             self.prepared.store(false, Ordering::Relaxed);
             return self.away("its tables are not there; a gateway that runs makes them");
@@ -103,6 +107,15 @@ impl Link {
     }
 
     pub(super) async fn connection(&self) -> Result<Connection, StoreError> {
+        let connection = self.any_connection().await?;
+        // A newer program may have brought the tables up to date since the last one was made.
+        if connection.fresh() {
+            self.not_newer(self.version(&connection).await?)?;
+        }
+        Ok(connection)
+    }
+
+    async fn any_connection(&self) -> Result<Connection, StoreError> {
         use deadpool_postgres::PoolError;
         let object = self.pool.get().await.map_err(|error| match error {
             PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => self.fault(&error),
@@ -131,20 +144,16 @@ impl Link {
 
     /// Brings the tables up to date; whoever comes second waits for the lock a while, and in the end finds nothing to do.
     pub(super) async fn prepare(&self) -> Result<(), StoreError> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.any_connection().await?;
         self.fit(&connection).await?;
         let mut sql = format!("SET statement_timeout = 0; SELECT pg_advisory_lock({MIGRATION_LOCK});");
         if let Some(schema) = &self.schema {
             sql = format!("CREATE SCHEMA IF NOT EXISTS {}; {sql}", quoted(schema));
         }
         connection.batch_execute(&sql).await.map_err(|error| self.fault(&error))?;
-        let found = self.version(&connection).await?;
+        let found = self.not_newer(self.version(&connection).await?)?;
         let runner = migrations::postgres();
-        let known = known(&runner);
-        if found > known {
-            return Err(StoreError::Newer { found, known });
-        }
-        if found < known {
+        if found < known(&runner) {
             let client: &mut tokio_postgres::Client = &mut connection;
             runner.run_async(client).await.map_err(|error| self.unmigrated(error))?;
         }
@@ -168,12 +177,21 @@ impl Link {
     }
 
     pub(super) async fn look(&self) -> Result<i32, StoreError> {
-        let connection = self.connection().await?;
+        let connection = self.any_connection().await?;
         self.fit(&connection).await?;
         let found = self.version(&connection).await?;
-        let known = known(&migrations::postgres());
         connection.good();
-        if found > known { Err(StoreError::Newer { found, known }) } else { Ok(found) }
+        self.not_newer(found)
+    }
+
+    /// Refuses tables that only a later program knows, from the first word on and until they are other ones.
+    fn not_newer(&self, found: i32) -> Result<i32, StoreError> {
+        let known = known(&migrations::postgres());
+        if found > known {
+            self.prepared.store(false, Ordering::Relaxed);
+            return Err(StoreError::Newer { found, known });
+        }
+        Ok(found)
     }
 
     pub(super) async fn remove_schema(&self) -> Result<(), StoreError> {
@@ -217,6 +235,11 @@ impl Link {
 }
 
 impl Connection {
+    /// Whether nobody has used it yet.
+    fn fresh(&self) -> bool {
+        self.0.as_ref().is_some_and(|object| Object::metrics(object).recycle_count == 0)
+    }
+
     /// Back to the others.
     pub(super) fn good(mut self) {
         drop(self.0.take());

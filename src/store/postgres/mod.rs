@@ -153,7 +153,12 @@ impl Store for PostgresStore {
 
     fn project(&self, journal: JournalId, entries: &[Projected]) -> Result<(), StoreError> {
         self.prepare()?;
-        self.wait(self.limit, write::project(&self.link, journal, entries))
+        let done = self.wait(self.limit, write::project(&self.link, journal, entries));
+        if done.as_ref().is_err_and(|error| !error.retryable()) {
+            // An entry is at fault only where this program knows the tables.
+            self.look()?;
+        }
+        done
     }
 
     fn set_aside(&self, journal: JournalId, seq: Seq, at: Timestamp, reason: &str) -> Result<(), StoreError> {

@@ -207,6 +207,52 @@ fn newer_tables_are_refused_in_words() {
     }
 }
 
+/// Another gateway of a newer version has started beside this one: what does not fit its tables is nobody's fault.
+#[test]
+fn tables_that_become_newer_set_nothing_aside() {
+    let database = cluster::shared().database();
+    let store = Arc::new(PostgresStore::new(options(cluster::shared(), &database)).unwrap());
+    store.project(JOURNAL, &conformance::projected(&[conformance::quarantined(1, 1)])).unwrap();
+    let newer = "ALTER TABLE quarantine ADD COLUMN origin TEXT NOT NULL DEFAULT 'x';
+                 ALTER TABLE quarantine ALTER COLUMN origin DROP DEFAULT;
+                 INSERT INTO refinery_schema_history VALUES (99, 'later', '2026-01-01T00:00:00Z', '1')";
+    cluster::shared().ask(&database, newer);
+    let journal: Vec<_> = (1..=9).map(|seq| conformance::quarantined(seq, seq)).collect();
+    let read = Box::new(move |from: Seq, max: usize| {
+        Ok(journal.iter().filter(|entry| entry.0 >= from).take(max).cloned().collect())
+    });
+    let seal = Arc::new(conformance::seal);
+    let Err(failure) = crate::store::rebuild(store.clone(), JOURNAL, read, seal, Seq(9), |_| {}) else {
+        panic!("kept in tables that it does not know")
+    };
+    assert!(failure.to_string().contains("version 99, and this rettidig is older"), "{failure}");
+    let error = store.project(JOURNAL, &conformance::projected(&[conformance::quarantined(2, 2)])).unwrap_err();
+    assert!(error.retryable() && matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
+    assert_eq!(cluster::shared().ask(&database, "SELECT count(*) FROM set_aside"), "0");
+    assert_eq!(cluster::shared().ask(&database, "SELECT max(projected_through) FROM journal"), "1");
+}
+
+/// A connection that is made later is not trusted to find the tables of the first.
+#[test]
+fn each_new_connection_looks_at_the_tables() {
+    let database = cluster::shared().database();
+    let store = PostgresStore::new(options(cluster::shared(), &database)).unwrap();
+    store.prepare().unwrap();
+    let newer = "INSERT INTO refinery_schema_history VALUES (99, 'later', '2026-01-01T00:00:00Z', '1')";
+    cluster::shared().ask(&database, newer);
+    let end = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() AND \
+               application_name = 'rettidig'";
+    cluster::shared().ask(&database, end);
+    let entries = conformance::projected(&[conformance::quarantined(1, 1)]);
+    let mut error = store.project(JOURNAL, &entries).unwrap_err();
+    // The client may notice only by asking that the server has ended its connection.
+    while !matches!(error, StoreError::Newer { .. }) {
+        assert!(error.retryable(), "{error}");
+        error = store.project(JOURNAL, &entries).unwrap_err();
+    }
+    assert_eq!(cluster::shared().ask(&database, "SELECT count(*) FROM event_log"), "0");
+}
+
 #[test]
 fn a_row_postgres_refuses_is_set_aside_with_its_reason() {
     let store = Arc::new(in_schema(&cluster::shared().database()));
