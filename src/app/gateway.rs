@@ -35,6 +35,7 @@ use crate::domain::decision::Delivery;
 use crate::domain::event::Event;
 use crate::domain::ids::{JournalId, Seq};
 use crate::domain::reason::Verdict;
+use crate::domain::time::Timestamp;
 use crate::endpoint::EndpointError;
 use crate::engine::Engine;
 use crate::store::Store;
@@ -144,7 +145,7 @@ impl Gateway {
         let directory = SharedDirectory::new(options::decode_limits(&settings), assembly.types);
         directory.refresh(&engine);
         let board = Arc::new(Board::with_limits(initial(&mut engine, journal.id()), options::board(&settings)));
-        let store = open_store(&settings, folder.root()).await?;
+        let store = open_store(&settings, folder.root(), clock.now()).await?;
         let handle = Handle::new(inbox, Arc::clone(&ledger));
         let ways = WaysIn::new(&handle, &directory, &vault, &to_dispatch, &clock, &settings);
         let journal_id = journal.id();
@@ -387,10 +388,14 @@ impl Gateway {
 }
 
 /// A database elsewhere is waited for a moment, on a thread that may block.
-async fn open_store(settings: &Settings, data: &Path) -> anyhow::Result<Arc<dyn Store>> {
+async fn open_store(settings: &Settings, data: &Path, now: Timestamp) -> anyhow::Result<Arc<dyn Store>> {
     let (settings, data) = (settings.store.clone(), data.to_owned());
-    let opened = tokio::task::spawn_blocking(move || stores::open(&settings, &data)).await?;
-    opened.context("open the store")
+    let opening = move || stores::open_or_begin_anew(&settings, &data, now, false);
+    let (store, said) = tokio::task::spawn_blocking(opening).await??;
+    if let Some(said) = said {
+        tracing::error!("{said}");
+    }
+    Ok(store)
 }
 
 /// The configuration on disk is an event when it differs from the one in force; then the start is one too.

@@ -2,9 +2,9 @@
 
 use super::data_folder;
 use crate::config;
-use crate::domain::time::Span;
+use crate::domain::time::{Span, Timestamp};
 use crate::store::{PostgresOptions, PostgresStore, Retention, SqliteStore, Store, StoreError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +27,64 @@ pub fn open(settings: &config::Store, data: &Path) -> Result<Arc<dyn Store>, Sto
         Ok(_) => {}
     }
     Ok(Arc::new(store))
+}
+
+/// As [`open`], where a file that is damaged stands in nobody's way: it is moved aside and history begins anew. Says what
+/// was done; `thorough` reads the whole file.
+///
+/// # Errors
+/// As [`open`], or when the file cannot be moved.
+pub fn open_or_begin_anew(
+    settings: &config::Store,
+    data: &Path,
+    now: Timestamp,
+    thorough: bool,
+) -> Result<(Arc<dyn Store>, Option<String>), StoreError> {
+    if settings.url.is_some() {
+        return Ok((open(settings, data)?, None));
+    }
+    let path = data_folder::store(data);
+    let opened = SqliteStore::open(&path).and_then(|store| {
+        if thorough {
+            store.check()?;
+        }
+        Ok(store)
+    });
+    let reason = match opened {
+        Ok(store) => return Ok((Arc::new(store), None)),
+        Err(StoreError::Damaged { reason, .. }) => reason,
+        Err(error) => return Err(error),
+    };
+    let aside = move_aside(&path, now).map_err(|error| {
+        let reason = format!("it is damaged ({reason}) and cannot be moved aside: {error}");
+        StoreError::Open { path: path.display().to_string(), reason }
+    })?;
+    let said = format!(
+        "history in {} was damaged ({reason}): the file is kept as {} and history is made again from the journal; look \
+         at the disk, and remove that file when nobody needs it",
+        path.display(),
+        aside.display()
+    );
+    Ok((Arc::new(SqliteStore::open(&path)?), Some(said)))
+}
+
+/// A SQLite file and the two beside it under a name that says what they are.
+fn move_aside(path: &Path, now: Timestamp) -> std::io::Result<PathBuf> {
+    let moment = jiff::Timestamp::from_microsecond(now.as_micros()).unwrap_or_default();
+    let with = |path: &Path, ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    let aside = with(path, &format!(".damaged-{}", moment.strftime("%Y%m%dT%H%M%SZ")));
+    // The file itself goes last: what broke off begins again.
+    for ending in ["-wal", "-shm", ""] {
+        match std::fs::rename(with(path, ending), with(&aside, ending)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(aside)
 }
 
 /// For questions beside a gateway, or without one; none when there is no history yet.

@@ -98,6 +98,8 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Cursor(_) => Self::bad_request(error.to_string()),
             StoreError::Open { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::Incomplete { .. }
             | StoreError::Migrate(_)
             | StoreError::Newer { .. }
             | StoreError::Busy(_)

@@ -1,13 +1,23 @@
 //! Why a store could not do what it was asked, and whether asking again can help.
 
 use std::error::Error;
+use std::path::Path;
 use tokio_postgres::error::SqlState;
 
 /// A store's refusal. No text of it holds a value or a password.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("open the store at \"{path}\"")]
-    Open { path: String, source: rusqlite::Error },
+    #[error("open the store at \"{path}\": {reason}")]
+    Open { path: String, reason: String },
+    /// The file can never be read again.
+    #[error(
+        "the store's file \"{path}\" is damaged ({reason}); `rettidig store rebuild` moves it aside and makes history \
+         again from the journal"
+    )]
+    Damaged { path: String, reason: String },
+    /// Somebody has removed a table.
+    #[error("{place} has lost the table {table}; `rettidig store rebuild` makes history again from the journal")]
+    Incomplete { place: String, table: String },
     #[error("bring the store's tables up to date")]
     Migrate(#[source] Box<refinery::Error>),
     #[error(
@@ -42,6 +52,8 @@ impl StoreError {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Open { .. }
+            | Self::Damaged { .. }
+            | Self::Incomplete { .. }
             | Self::Migrate(_)
             | Self::Newer { .. }
             | Self::Busy(_)
@@ -51,8 +63,24 @@ impl StoreError {
         }
     }
 
-    pub(super) fn open(path: &std::path::Path, source: rusqlite::Error) -> Self {
-        Self::Open { path: path.display().to_string(), source }
+    pub(super) fn open(path: &Path, error: &rusqlite::Error) -> Self {
+        let (path, reason) = (path.display().to_string(), error.to_string());
+        if damaged(error) { Self::Damaged { path, reason } } else { Self::Open { path, reason } }
+    }
+
+    /// The same fault of the file at this path.
+    pub(super) fn of_file(self, path: &Path) -> Self {
+        let said = if let Self::Busy(error) = &self {
+            Some(error)
+        } else if let Self::Migrate(error) = &self {
+            sqlite_source(&**error)
+        } else {
+            None
+        };
+        match said.filter(|said| damaged(said)) {
+            Some(said) => Self::open(path, said),
+            None => self,
+        }
     }
 
     /// The row is at fault only when PostgreSQL complains about data, a constraint or a limit of one value;
@@ -66,6 +94,16 @@ impl StoreError {
             Self::Away { place: place.to_owned(), reason }
         }
     }
+}
+
+fn damaged(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode as Code;
+    error.sqlite_error_code().is_some_and(|code| [Code::NotADatabase, Code::DatabaseCorrupt].contains(&code))
+}
+
+/// What SQLite said, where it is behind this error.
+fn sqlite_source<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rusqlite::Error> {
+    std::iter::successors(error.source(), |error| (*error).source()).find_map(|error| error.downcast_ref())
 }
 
 /// The server's own words and code, without the detail that quotes rows; or what happened on the way to it.

@@ -39,6 +39,46 @@ fn a_file_that_is_no_database_is_refused_with_its_path() {
     assert!(error.to_string().contains("store.db"), "{error}");
 }
 
+/// Such a file is named, once, with what can be done.
+#[test]
+fn a_damaged_file_is_told_in_one_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    std::fs::write(&path, "certainly not a database, but long enough to look at".repeat(20)).unwrap();
+    for opened in [SqliteStore::open(&path), SqliteStore::open_to_read(&path)] {
+        let Err(error) = opened else { panic!("opened") };
+        assert!(matches!(error, StoreError::Damaged { .. }) && error.retryable(), "{error:?}");
+        let text = format!("{:#}", anyhow::Error::new(error));
+        assert_eq!(text.matches("not a database").count(), 1, "{text}");
+        assert!(text.contains("store.db") && text.contains("`rettidig store rebuild`"), "{text}");
+    }
+}
+
+/// What is damaged further behind is found by reading it: by a question, or by the check of the whole file.
+#[test]
+fn a_file_that_is_damaged_within_is_told_apart_from_one_that_is_busy() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let entries: Vec<_> = (1..=5_000).map(|seq| conformance::quarantined(seq, seq)).collect();
+    let store = SqliteStore::open(&path).unwrap();
+    store.project(JOURNAL, &conformance::projected(&entries)).unwrap();
+    store.check().unwrap();
+    drop(store);
+    // What stands in the log would hide what stands in the file.
+    let moved = "PRAGMA wal_checkpoint(TRUNCATE)";
+    rusqlite::Connection::open(&path).unwrap().query_row(moved, [], |_| Ok(())).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let behind = bytes.len() / 4;
+    bytes[behind..].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
+    let checked = store.check();
+    assert!(matches!(checked, Err(StoreError::Damaged { .. })), "{checked:?}");
+    let asked = PageAsked::first(PageAsked::ROWS_MAX);
+    let found = [store.quarantine(&asked).map(drop), store.events(&asked).map(drop), store.clear()];
+    assert!(found.iter().any(|found| matches!(found, Err(StoreError::Damaged { .. }))), "{found:?}");
+}
+
 /// Runs a projector over these entries until everything is projected, and stops it.
 #[expect(clippy::needless_pass_by_value, reason = "each caller has one of another kind to give away")]
 fn follow(store: Arc<dyn Store>, journal: Vec<Entry>, mut failures: usize) -> Arc<super::projector::Progress> {

@@ -152,3 +152,57 @@ fn history_of_another_past_is_told() {
     let (past, said) = changed("UPDATE device SET asset = asset");
     assert_eq!((past, said.as_str()), (json!("same"), ""));
 }
+
+/// A damaged file is in nobody's way: it is kept aside, said loudly, and history is made again.
+#[test]
+fn a_damaged_file_is_moved_aside() {
+    let house = House::new();
+    house.write("list.csv", "id;kind\nbin-1;bin\n");
+    house.rettidig(&["registry", "import", "assets", "list.csv", "--apply"]).expect_code(0);
+    let aside = || {
+        let names = std::fs::read_dir(house.path("data")).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().starts_with("store.db.damaged-2")).count()
+    };
+    let noise = "not a database ".repeat(300);
+    house.write("data/store.db", &noise);
+    let doctor = house.rettidig(&["doctor"]).expect_code(1);
+    assert!(doctor.out.contains("is damaged"), "{}", doctor.out);
+    house.rettidig(&["store", "rebuild", "--verify"]).expect_code(69);
+    assert_eq!(aside(), 0, "a comparison changes nothing");
+    let rebuilt = house.rettidig(&["store", "rebuild"]).expect_code(0);
+    assert!(rebuilt.err.contains("was damaged (file is not a database)"), "{}", rebuilt.err);
+    assert_eq!(aside(), 1);
+    house.rettidig(&["store", "rebuild", "--verify"]).expect_code(0);
+
+    for ending in ["-wal", "-shm"] {
+        drop(std::fs::remove_file(house.path(&format!("data/store.db{ending}"))));
+    }
+    house.write("data/store.db", &noise);
+    let gateway = house.start();
+    assert!(
+        gateway.said.iter().any(|line| line.contains("ERROR") && line.contains("was damaged")),
+        "{:?}",
+        gateway.said
+    );
+    assert!(gateway.stop().success());
+    assert_eq!(aside(), 2);
+    house.rettidig(&["store", "rebuild", "--verify"]).expect_code(0);
+}
+
+#[test]
+fn a_table_removed_by_hand_is_told_and_made_again() {
+    let database = postgres::shared().database();
+    let house = House::new();
+    house.write("config/rettidig.toml", &format!("[store]\nurl = \"{}\"\n", postgres::shared().url(&database)));
+    house.write("list.csv", "id;kind\nbin-1;bin\n");
+    house.rettidig(&["registry", "import", "assets", "list.csv", "--apply"]).expect_code(0);
+    house.rettidig(&["store", "rebuild"]).expect_code(0);
+    postgres::shared().ask(&database, "DROP TABLE alarm CASCADE");
+    let doctor = house.rettidig(&["doctor"]).expect_code(1);
+    assert!(doctor.out.contains("has lost the table alarm"), "{}", doctor.out);
+    let verified = house.rettidig(&["store", "rebuild", "--verify"]).expect_code(69);
+    assert!(verified.err.contains("has lost the table alarm"), "{}", verified.err);
+    house.rettidig(&["store", "rebuild"]).expect_code(0);
+    house.rettidig(&["store", "rebuild", "--verify"]).expect_code(0);
+    house.rettidig(&["doctor"]).expect_code(0);
+}

@@ -265,6 +265,12 @@ fn history(settings: &Settings) -> Found {
                 StoreError::Away { .. } => {
                     "the gateway works without it; look at url and password in [store]".to_owned()
                 }
+                StoreError::Damaged { .. } => {
+                    "start the gateway: it moves the file aside and makes history again from the journal".to_owned()
+                }
+                StoreError::Incomplete { .. } => {
+                    "stop the gateway and run `rettidig store rebuild`: it makes the tables again".to_owned()
+                }
                 StoreError::Unusable(_) => "mend [store] in the settings".to_owned(),
                 StoreError::Open { .. }
                 | StoreError::Migrate(_)

@@ -10,7 +10,7 @@ use crate::app::foundation::{random_bytes, sealing};
 use crate::app::history::{reading, seal};
 use crate::app::{Source, stores};
 use crate::config::Settings;
-use crate::domain::ids::Seq;
+use crate::domain::ids::{JournalId, Seq};
 use crate::journal::{JournalError, Reader, Verified, moment, verify_end};
 use crate::store::{
     self, Compared, PostgresOptions, PostgresStore, Scope, SqliteStore, Store, StoreError, Tended, compare,
@@ -57,6 +57,7 @@ pub fn store(source: &Source, command: &StoreCommand) -> anyhow::Result<Outcome>
         StoreCommand::Rebuild { verify, lose_older, json } => {
             alone(
                 &settings,
+                verify,
                 |ground| {
                     if verify { verify_live(ground, json) } else { rebuild(ground, lose_older, json) }
                 },
@@ -179,7 +180,11 @@ struct Ground<'a> {
     live: Arc<dyn Store>,
 }
 
-fn alone(settings: &Settings, work: impl FnOnce(&Ground<'_>) -> anyhow::Result<Outcome>) -> anyhow::Result<Outcome> {
+fn alone(
+    settings: &Settings,
+    verify: bool,
+    work: impl FnOnce(&Ground<'_>) -> anyhow::Result<Outcome>,
+) -> anyhow::Result<Outcome> {
     let folder = match DataFolder::own(&settings.data.folder) {
         Ok(folder) => folder,
         Err(error @ DataFolderError::Held { .. }) => {
@@ -196,17 +201,47 @@ fn alone(settings: &Settings, work: impl FnOnce(&Ground<'_>) -> anyhow::Result<O
         }
         Err(error) => return Err(error).context("read the journal"),
     };
-    let opened = stores::open(&settings.store, folder.root());
-    let live = match opened.and_then(|live| live.checkpoint(journal.journal_id).map(|_| live)) {
+    let clock = Clock::wall();
+    let live = match live(settings, folder.root(), &clock, journal.journal_id, verify) {
         Ok(live) => live,
         Err(error) => return unavailable(error),
     };
     let vault = Vault::open(vault::Options::new(folder.vault())).context("open the vault")?;
-    work(&Ground { settings, folder, vault, clock: Clock::wall(), journal, live })
+    work(&Ground { settings, folder, vault, clock, journal, live })
+}
+
+/// The live store, which answers. What is to be made again may be damaged or lack tables.
+fn live(
+    settings: &Settings,
+    data: &Path,
+    clock: &Clock,
+    journal: JournalId,
+    verify: bool,
+) -> Result<Arc<dyn Store>, StoreError> {
+    if verify {
+        let live = stores::open(&settings.store, data)?;
+        live.checkpoint(journal)?;
+        return Ok(live);
+    }
+    let (live, said) = stores::open_or_begin_anew(&settings.store, data, clock.now(), true)?;
+    if let Some(said) = said {
+        complain(&said);
+    }
+    match live.checkpoint(journal) {
+        Ok(_) | Err(StoreError::Incomplete { .. }) => Ok(live),
+        Err(error) => Err(error),
+    }
 }
 
 fn unavailable(error: StoreError) -> anyhow::Result<Outcome> {
-    if matches!(error, StoreError::Away { .. } | StoreError::Newer { .. } | StoreError::Unusable(_)) {
+    if matches!(
+        error,
+        StoreError::Away { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::Incomplete { .. }
+            | StoreError::Newer { .. }
+            | StoreError::Unusable(_)
+    ) {
         complain(&error.to_string());
         return Ok(Outcome::Unavailable);
     }
@@ -215,8 +250,16 @@ fn unavailable(error: StoreError) -> anyhow::Result<Outcome> {
 
 fn rebuild(ground: &Ground<'_>, lose_older: bool, json: bool) -> anyhow::Result<Outcome> {
     let Verified { journal_id, first, last, .. } = ground.journal;
-    let others = ground.live.state()?.journals.iter().filter(|(id, _)| *id != journal_id.to_string()).count();
-    let kept = ground.live.checkpoint(journal_id)?.unwrap_or_default();
+    let journals = match ground.live.checkpoint(journal_id) {
+        Ok(_) => ground.live.state()?.journals,
+        // What is left may still tell what it was made from.
+        Err(StoreError::Incomplete { .. }) => {
+            ground.live.state().map_or_else(|_| vec![(journal_id.to_string(), last)], |state| state.journals)
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let (own, others): (Vec<_>, Vec<_>) = journals.into_iter().partition(|(id, _)| *id == journal_id.to_string());
+    let (others, kept) = (others.len(), own.first().map_or(Seq(0), |(_, kept)| *kept));
     if !lose_older && (others > 0 || (first > Seq(1) && kept >= first)) {
         complain(&format!(
             "the journal begins at event {first}, and {others} other journals have been projected: history of what it \

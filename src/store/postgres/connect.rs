@@ -6,6 +6,7 @@ use crate::store::StoreError;
 use crate::store::error::told;
 use crate::store::migrations::{self, known};
 use crate::store::retention::Month;
+use crate::store::tables::TABLES;
 use deadpool_postgres::{
     Hook, HookError, Manager as Connector, ManagerConfig as Recycling, Object, Pool, RecyclingMethod, Runtime,
 };
@@ -97,7 +98,8 @@ impl Link {
         }
         if error.code().is_some_and(|code| [Code::UNDEFINED_TABLE, Code::INVALID_SCHEMA_NAME].contains(code)) {
             self.prepared.store(false, Ordering::Relaxed);
-            return self.away("its tables are not there; a gateway that runs makes them");
+            let said = told(error);
+            return self.away(&format!("a table is not there: {said}; `rettidig doctor` says what to do"));
         }
         // The only check there is: a month has gone since it was looked for.
         if error.code() == Some(&Code::CHECK_VIOLATION) {
@@ -179,9 +181,36 @@ impl Link {
     pub(super) async fn look(&self) -> Result<i32, StoreError> {
         let connection = self.any_connection().await?;
         self.fit(&connection).await?;
-        let found = self.version(&connection).await?;
+        let found = self.not_newer(self.version(&connection).await?)?;
+        if found == known(&migrations::postgres())
+            && let Some(table) = self.missing(&connection).await?
+        {
+            return Err(StoreError::Incomplete { place: self.place.clone(), table });
+        }
         connection.good();
-        self.not_newer(found)
+        Ok(found)
+    }
+
+    /// A table that somebody has removed.
+    async fn missing(&self, connection: &Connection) -> Result<Option<String>, StoreError> {
+        let tables: Vec<_> = own_tables().collect();
+        let sql = "SELECT name FROM unnest($1::text[]) name WHERE to_regclass(name) IS NULL LIMIT 1";
+        let row = connection.query_opt(sql, &[&tables]).await.map_err(|error| self.fault(&error))?;
+        Ok(row.map(|row| row.get(0)))
+    }
+
+    /// Removes what is left of the tables and makes them all again.
+    pub(super) async fn make_again(&self) -> Result<(), StoreError> {
+        let connection = self.any_connection().await?;
+        let tables: Vec<_> = own_tables().chain(["refinery_schema_history"]).collect();
+        let sql = format!(
+            "SET statement_timeout = 0; SELECT pg_advisory_lock({MIGRATION_LOCK}); DROP TABLE IF EXISTS {}",
+            tables.join(", ")
+        );
+        connection.batch_execute(&sql).await.map_err(|error| self.fault(&error))?;
+        // With it goes the lock; whoever makes them first, makes them.
+        drop(connection);
+        self.prepare().await
     }
 
     /// Refuses tables that only a later program knows, from the first word on and until they are other ones.
@@ -269,6 +298,11 @@ impl DerefMut for Connection {
     fn deref_mut(&mut self) -> &mut Self::Target {
         self.0.as_mut().expect("a connection in use")
     }
+}
+
+/// What a store is made of, beside its months.
+fn own_tables() -> impl Iterator<Item = &'static str> {
+    TABLES.iter().map(|table| table.name).chain(["journal"])
 }
 
 /// What every connection is told first.

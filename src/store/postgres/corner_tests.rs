@@ -50,6 +50,26 @@ fn a_month_that_went_is_made_again_and_nothing_is_set_aside() {
     assert_eq!(kept(&store), 1);
 }
 
+/// A table that somebody has removed is missed at once, and clearing makes all of them again.
+#[test]
+fn a_table_that_went_is_missed_and_made_again() {
+    for table in ["alarm", "observation", "journal"] {
+        let store = fresh();
+        store.project(JOURNAL, &[observed(2, at("2026-05-10T00:00:00Z"))]).unwrap();
+        execute(&store, &format!("DROP TABLE {table} CASCADE"));
+        let again = PostgresStore::new(options(shared(), store.place().rsplit('/').next().unwrap())).unwrap();
+        for error in [again.look().unwrap_err(), again.checkpoint(JOURNAL).unwrap_err()] {
+            assert!(matches!(&error, StoreError::Incomplete { table: told, .. } if told == table), "{error:?}");
+            assert!(error.retryable() && error.to_string().contains("`rettidig store rebuild`"), "{error}");
+        }
+        again.clear().unwrap();
+        assert_eq!(again.checkpoint(JOURNAL).unwrap(), None);
+        again.project(JOURNAL, &conformance::projected(&[conformance::placed(1, "dev-1", "bin-1")])).unwrap();
+        again.project(JOURNAL, &[observed(2, at("2026-05-10T00:00:00Z"))]).unwrap();
+        assert_eq!(kept(&again), 1, "{table}");
+    }
+}
+
 /// A row that comes late for a month on its way out: the way out is finished first, and the month begins anew.
 #[test]
 fn a_late_row_for_a_month_on_its_way_out_is_kept() {

@@ -171,8 +171,10 @@ impl Store for PostgresStore {
     }
 
     fn clear(&self) -> Result<(), StoreError> {
-        self.prepare()?;
-        self.wait(LONG, write::clear(&self.link))
+        match self.prepare() {
+            Err(StoreError::Incomplete { .. }) => self.wait(LONG, self.link.make_again()),
+            prepared => prepared.and_then(|()| self.wait(LONG, write::clear(&self.link))),
+        }
     }
 
     fn alarms(&self, asked: &PageAsked) -> Result<Page<AlarmLife>, StoreError> {

@@ -38,10 +38,10 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens or creates the file and brings its tables up to date.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let mut writer = Connection::open(path).map_err(|error| StoreError::open(path, error))?;
-        settings(&writer).map_err(|error| StoreError::open(path, error))?;
+        let mut writer = Connection::open(path).map_err(|error| StoreError::open(path, &error))?;
+        settings(&writer).map_err(|error| StoreError::open(path, &error))?;
         not_newer(&writer, path)?;
-        migrations::sqlite().run(&mut writer).map_err(|error| StoreError::Migrate(Box::new(error)))?;
+        migrations::sqlite().run(&mut writer).map_err(|error| StoreError::Migrate(Box::new(error)).of_file(path))?;
         Ok(Self::of(path, writer))
     }
 
@@ -56,9 +56,21 @@ impl SqliteStore {
             connection.busy_timeout(BUSY_TIMEOUT)?;
             Ok(connection)
         };
-        let writer = open().map_err(|error| StoreError::open(path, error))?;
+        let writer = open().map_err(|error| StoreError::open(path, &error))?;
         not_newer(&writer, path)?;
         Ok(Self::of(path, writer))
+    }
+
+    /// Reads the whole file, which takes its time.
+    ///
+    /// # Errors
+    /// When anything in it is damaged.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let first: String = self.read(|reader| Ok(reader.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?))?;
+        if first == "ok" {
+            return Ok(());
+        }
+        Err(StoreError::Damaged { path: self.path.display().to_string(), reason: first })
     }
 
     fn of(path: &Path, writer: Connection) -> Self {
@@ -72,19 +84,22 @@ impl SqliteStore {
 
     fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let done = work(&transaction)?;
-        transaction.commit()?;
-        Ok(done)
+        let write = || {
+            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = work(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        };
+        write().map_err(|error: StoreError| error.of_file(&self.path))
     }
 
     fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let reader = match idle {
             Some(reader) => reader,
-            None => self.reader().map_err(|error| StoreError::open(&self.path, error))?,
+            None => self.reader().map_err(|error| StoreError::open(&self.path, &error))?,
         };
-        let answer = work(&reader);
+        let answer = work(&reader).map_err(|error| error.of_file(&self.path));
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         if readers.len() < READERS_MAX {
             readers.push(reader);
@@ -110,7 +125,7 @@ fn settings(writer: &Connection) -> Result<(), rusqlite::Error> {
 
 /// Refuses tables that only a later program knows.
 fn not_newer(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let found = read::version(connection).map_err(|error| StoreError::open(path, error))?;
+    let found = read::version(connection).map_err(|error| StoreError::open(path, &error))?;
     let known = known(&migrations::sqlite());
     if found > known { Err(StoreError::Newer { found, known }) } else { Ok(()) }
 }
