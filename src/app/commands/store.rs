@@ -12,9 +12,7 @@ use crate::app::{Source, stores};
 use crate::config::Settings;
 use crate::domain::ids::{JournalId, Seq};
 use crate::journal::{JournalError, Reader, Verified, moment, verify_end};
-use crate::store::{
-    self, Compared, PostgresOptions, PostgresStore, Scope, SqliteStore, Store, StoreError, Tended, compare,
-};
+use crate::store::{self, Compared, PostgresStore, Scope, SqliteStore, Store, StoreError, Tended, compare};
 use crate::vault::{self, Vault};
 use anyhow::Context as _;
 use clap::Subcommand;
@@ -380,10 +378,10 @@ enum Place {
 impl Scratch {
     fn new(settings: &Settings, data: &Path) -> anyhow::Result<Self> {
         if let Some(options) = stores::postgres(&settings.store) {
-            let name = u64::from_le_bytes(random_bytes()?);
-            let schema = Some(format!("rettidig_verify_{name:016x}"));
-            let store = Arc::new(PostgresStore::new(PostgresOptions { schema, ..options })?);
-            store.prepare().context("make a schema to compare with; the login must be allowed to create one")?;
+            let number = u64::from_le_bytes(random_bytes()?);
+            let store = PostgresStore::scratch(options, number)
+                .context("make a schema to compare with; the login must be allowed to create one")?;
+            let store = Arc::new(store);
             return Ok(Self { store: store.clone(), place: Place::Postgres(store) });
         }
         let path = data.join("verify.db");

@@ -117,7 +117,8 @@ impl Link {
         Ok(connection)
     }
 
-    async fn any_connection(&self) -> Result<Connection, StoreError> {
+    /// Also where the tables are not known yet.
+    pub(super) async fn any_connection(&self) -> Result<Connection, StoreError> {
         use deadpool_postgres::PoolError;
         let object = self.pool.get().await.map_err(|error| match error {
             PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => self.fault(&error),

@@ -70,6 +70,30 @@ fn a_table_that_went_is_missed_and_made_again() {
     }
 }
 
+/// A comparison that was killed leaves its schema, and the next one removes it; one that goes on is left alone.
+#[test]
+fn what_a_killed_comparison_left_is_removed_by_the_next() {
+    let database = shared().database();
+    let scratch = |number| PostgresStore::scratch(options(shared(), &database), number).unwrap();
+    let sql = "SELECT string_agg(nspname, ' ' ORDER BY nspname) FROM pg_namespace WHERE nspname LIKE 'rettidig%'";
+    shared().ask(&database, "CREATE SCHEMA rettidig_verify_notes");
+    let living = scratch(0xffff_ffff_ffff_fff1);
+    living.project(JOURNAL, &conformance::projected(&[conformance::placed(1, "dev-1", "bin-1")])).unwrap();
+    drop(scratch(2));
+    assert!(shared().ask(&database, sql).contains("rettidig_verify_0000000000000002"), "it was killed");
+    let next = scratch(3);
+    // The server lets go of a lock in its own time.
+    while shared().ask(&database, sql).contains("rettidig_verify_0000000000000002") {
+        drop(scratch(4));
+    }
+    let left = shared().ask(&database, sql);
+    for name in ["notes", "fffffffffffffff1", "0000000000000003"] {
+        assert!(left.contains(name), "{name} has gone: {left}");
+    }
+    assert_eq!(living.checkpoint(JOURNAL).unwrap(), Some(Seq(1)));
+    next.remove_schema().unwrap();
+}
+
 /// A row that comes late for a month on its way out: the way out is finished first, and the month begins anew.
 #[test]
 fn a_late_row_for_a_month_on_its_way_out_is_kept() {

@@ -4,7 +4,8 @@
 //! connection whose call broke off is never used again. `synchronous_commit` is off for the writer: what a crash of the
 //! server takes back is taken back with its checkpoint and is projected again from the journal.
 //! `connect` opens connections and tables, `write` keeps batches by COPY, `lives` follows alarms and tasks, `months`
-//! makes and drops partitions, `forget` removes what is old elsewhere, `read` answers.
+//! makes and drops partitions, `forget` removes what is old elsewhere, `read` answers, `scratch` is a schema beside the
+//! live one for a comparison.
 
 mod cells;
 mod connect;
@@ -12,6 +13,7 @@ mod forget;
 mod lives;
 mod months;
 mod read;
+mod scratch;
 mod write;
 
 #[cfg(test)]
@@ -31,7 +33,7 @@ use super::tables::{Cell, Cells, Table};
 use super::{Store, StoreError};
 use crate::domain::ids::{JournalId, Seq};
 use crate::domain::time::Timestamp;
-use connect::Link;
+use connect::{Connection, Link};
 use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -67,6 +69,8 @@ pub struct PostgresStore {
     runtime: Option<Runtime>,
     limit: Duration,
     closing: CancellationToken,
+    /// Says that somebody lives in this schema.
+    held: Option<Connection>,
 }
 
 impl PostgresStore {
@@ -83,7 +87,7 @@ impl PostgresStore {
             .build()
             .map_err(|error| StoreError::Unusable(format!("no thread for it: {error}")))?;
         let link = Link::new(options)?;
-        Ok(Self { link, runtime: Some(runtime), limit, closing: CancellationToken::new() })
+        Ok(Self { link, runtime: Some(runtime), limit, closing: CancellationToken::new(), held: None })
     }
 
     /// Connects and brings the tables up to date.
@@ -103,6 +107,18 @@ impl PostgresStore {
     /// As [`Self::prepare`].
     pub fn look(&self) -> Result<i32, StoreError> {
         self.wait(self.limit, self.link.look())
+    }
+
+    /// A store in a schema of its own beside the tables that `options` lead to, empty and prepared. What earlier ones
+    /// left there when they were killed is removed; `number` is nobody else's.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`], or when the login may not make a schema.
+    pub fn scratch(options: PostgresOptions, number: u64) -> Result<Self, StoreError> {
+        let mut store = Self::new(PostgresOptions { schema: Some(scratch::name(number)), ..options })?;
+        store.held = Some(store.wait(LONG, scratch::hold(&store.link, number))?);
+        store.prepare()?;
+        Ok(store)
     }
 
     /// Removes the schema of the options with everything in it.
@@ -138,6 +154,7 @@ impl PostgresStore {
 impl Drop for PostgresStore {
     fn drop(&mut self) {
         self.closing.cancel();
+        drop(self.held.take());
         // The last owner may be an asynchronous task, where waiting for threads is not allowed.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
