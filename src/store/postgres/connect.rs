@@ -37,6 +37,8 @@ pub(super) struct Link {
     pool: Pool,
     place: String,
     schema: Option<String>,
+    /// What every connection is told to wait for somebody else's lock.
+    pub lock_timeout: Duration,
     /// The tables are known to be up to date.
     prepared: AtomicBool,
     /// Held by the one call that writes: the months that have a partition.
@@ -61,7 +63,8 @@ impl Link {
         let tls = MakeRustlsConnect::new(trusting(options.ca.as_deref())?);
         let recycling = Recycling { recycling_method: RecyclingMethod::Fast };
         let connector = Connector::from_config(config, tls, recycling);
-        let first_words = first_words(options.schema.as_deref(), options.statement_timeout);
+        let lock_timeout = LOCK_TIMEOUT.min(options.statement_timeout);
+        let first_words = first_words(options.schema.as_deref(), options.statement_timeout, lock_timeout);
         let greeting = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
             let first_words = first_words.clone();
             Box::pin(async move { client.batch_execute(&first_words).await.map_err(HookError::Backend) })
@@ -78,7 +81,7 @@ impl Link {
             .map_err(|error| StoreError::Unusable(error.to_string()))?;
         let prepared = AtomicBool::new(false);
         let (schema, months, forgetting) = (options.schema, Mutex::default(), Mutex::default());
-        Ok(Self { pool, place, schema, prepared, months, forgetting })
+        Ok(Self { pool, place, schema, lock_timeout, prepared, months, forgetting })
     }
 
     pub(super) fn place(&self) -> &str {
@@ -307,12 +310,12 @@ fn own_tables() -> impl Iterator<Item = &'static str> {
 }
 
 /// What every connection is told first.
-fn first_words(schema: Option<&str>, statement_timeout: Duration) -> String {
+fn first_words(schema: Option<&str>, statement_timeout: Duration, lock_timeout: Duration) -> String {
     let words = format!(
         "SET client_min_messages = warning; SET synchronous_commit = off; SET statement_timeout = {}; \
          SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {};",
         statement_timeout.as_millis(),
-        LOCK_TIMEOUT.min(statement_timeout).as_millis(),
+        lock_timeout.as_millis(),
         statement_timeout.as_millis(),
     );
     let search_path = schema.map(|schema| format!(" SET search_path = {};", quoted(schema)));

@@ -31,6 +31,15 @@ fn retention(days: i64) -> Retention {
     Retention { retain_for: Span::from_hours(24 * days), summaries_for: Span::from_hours(24 * 400) }
 }
 
+/// In the transaction that it holds open.
+fn goes_on(store: &PostgresStore, reader: &connect::Connection, sql: &str) {
+    let work = async {
+        reader.batch_execute(sql).await.unwrap();
+        Ok(())
+    };
+    store.wait(PATIENCE, work).unwrap();
+}
+
 fn fresh() -> PostgresStore {
     let store = PostgresStore::new(options(shared(), &shared().database())).unwrap();
     store.project(JOURNAL, &conformance::projected(&[conformance::placed(1, "dev-1", "bin-1")])).unwrap();
@@ -108,13 +117,15 @@ fn a_late_row_for_a_month_on_its_way_out_is_kept() {
     let reader = store
         .wait(PATIENCE, async {
             let connection = store.link.connection().await?;
-            let sql = "SET idle_in_transaction_session_timeout = 0; BEGIN; SELECT * FROM observation";
+            let sql = "SET idle_in_transaction_session_timeout = 0; BEGIN; \
+                       SELECT * FROM observation WHERE observed_at = 0";
             connection.batch_execute(sql).await.unwrap();
             Ok(connection)
         })
         .unwrap();
     let now = Timestamp::from_micros(at("2026-05-10T00:00:00Z"));
     assert!(store.tend(now, &retention(31)).unwrap_err().retryable());
+    goes_on(&store, &reader, "SELECT * FROM observation_2026_01");
     let error = store.project(JOURNAL, &[observed(3, january)]).unwrap_err();
     assert!(error.retryable(), "while the reader holds it: {error}");
     drop(reader);
@@ -122,6 +133,48 @@ fn a_late_row_for_a_month_on_its_way_out_is_kept() {
         assert!(error.retryable(), "{error}");
     }
     assert_eq!(kept(&store), 1);
+}
+
+/// Each month stands for itself, and history does not wait long for any of them.
+#[test]
+fn a_month_in_use_stops_no_other_month() {
+    let store = fresh();
+    let months = ["2026-01", "2026-02", "2026-03", "2026-05"];
+    for (seq, month) in (2..).zip(months) {
+        store.project(JOURNAL, &[observed(seq, at(&format!("{month}-10T00:00:00Z")))]).unwrap();
+    }
+    let now = Timestamp::from_micros(at("2026-05-10T00:00:00Z"));
+    let in_use = |sql: &str| {
+        let sql = format!("SET idle_in_transaction_session_timeout = 0; BEGIN; {sql}");
+        let using = async {
+            let connection = store.link.connection().await?;
+            connection.batch_execute(&sql).await.unwrap();
+            Ok(connection)
+        };
+        store.wait(PATIENCE, using).unwrap()
+    };
+    let left = || store.state().unwrap().months[..2].to_vec();
+    // One month by its own name: the others go.
+    let reader = in_use("SELECT * FROM observation_2026_01");
+    let started = crate::telemetry::stopwatch();
+    assert!(store.tend(now, &retention(31)).unwrap_err().retryable());
+    // A tenth of a second where nothing else runs; it waited three times five seconds for the first.
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    assert_eq!(left(), ["2026-01", "2026-05"]);
+    drop(reader);
+    while store.tend(now, &retention(31)).is_err() {}
+    assert_eq!(left(), ["2026-05", "2026-06"]);
+    // The table of all months, and then what is on its way out already.
+    store.project(JOURNAL, &[observed(9, at("2026-02-10T00:00:00Z"))]).unwrap();
+    let reader = in_use("SELECT * FROM observation WHERE observed_at = 0");
+    let started = crate::telemetry::stopwatch();
+    assert!(store.tend(now, &retention(31)).unwrap_err().retryable());
+    goes_on(&store, &reader, "SELECT * FROM observation_2026_02");
+    assert!(store.tend(now, &retention(31)).unwrap_err().retryable());
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    drop(reader);
+    while store.tend(now, &retention(31)).is_err() {}
+    assert_eq!(left(), ["2026-05", "2026-06"]);
 }
 
 /// Retention ended between the two halves of a removal: the table that hangs on nothing goes the next time.

@@ -1,8 +1,9 @@
 //! One partition for each month of observations: made before it is needed, dropped when it is old.
 //!
 //! A month is made as a table of its own and attached, and detached `CONCURRENTLY` before it is dropped: neither stops
-//! anybody who reads or writes other months. What waits too long for a lock is left for the next time; a detachment or a
-//! removal that broke off is finished by then. What has no month of its own is forgotten by `forget`.
+//! anybody who reads or writes other months. A month that somebody has in use is left for the next time, and the others
+//! go; a detachment or a removal that broke off is finished by then. What has no month of its own is forgotten by
+//! `forget`.
 
 use super::connect::{Connection, Link};
 use super::forget::forget;
@@ -10,11 +11,12 @@ use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::retention::{Cutoff, Month, Tended};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// Made ahead of the present one.
 const AHEAD: usize = 3;
-/// A step that needs a lock is tried this often before it is left for the next time.
-const TRIES: u32 = 3;
+/// To wait for whoever is in the way of an old month; history waits with it.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Sees to it that these months have their partitions.
 pub(super) async fn make(
@@ -91,26 +93,57 @@ pub(super) async fn tend(link: &Link, now: Timestamp, cutoff: &Cutoff) -> Result
     *made = None;
     // Whoever holds on to a month keeps that month, and nothing else.
     let forgotten = forget(link, &connection, cutoff).await?;
-    dropped?;
+    if forgotten == Tended::All {
+        dropped?;
+    }
     connection.good();
     Ok(forgotten)
 }
 
+/// Removes the old months that nobody holds on to. The others are left for the next time: history waits for this.
 async fn drop_old(link: &Link, connection: &Connection, cutoff: &Cutoff) -> Result<(), StoreError> {
+    let fault = |error| link.fault(&error);
+    connection.batch_execute(&lock_timeout(PATIENCE)).await.map_err(fault)?;
     let old = |month: Month| month.next().start() <= cutoff.observed;
-    for (month, leaving) in attached(link, connection).await? {
-        if leaving || old(month) {
-            detach(link, connection, month, leaving).await?;
+    let mut stuck = Ok(());
+    let mut months = attached(link, connection).await?;
+    // As long as one is on its way out, no other may begin.
+    months.sort_by_key(|(_, leaving)| !leaving);
+    for (month, leaving) in months {
+        if !leaving && (!old(month) || held(connection, month, &mut stuck, link).await) {
+            continue;
+        }
+        let how = if leaving { "FINALIZE" } else { "CONCURRENTLY" };
+        if let Err(error) = connection.batch_execute(&detachment(&month.table(), how)).await {
+            stuck = Err(link.fault(&error));
+            break;
         }
     }
     // Detached just now, or earlier by a step that ended there.
     for month in detached(link, connection).await? {
         if old(month) {
-            let sql = format!("DROP TABLE IF EXISTS {}", month.table());
-            connection.batch_execute(&sql).await.map_err(|error| link.fault(&error))?;
+            let sql = at_once(month, &format!("DROP TABLE {}", month.table()));
+            stuck = connection.batch_execute(&sql).await.map_err(fault).and(stuck);
         }
     }
-    Ok(())
+    connection.batch_execute(&lock_timeout(link.lock_timeout)).await.map_err(fault)?;
+    stuck
+}
+
+/// Both together in one transaction, or nothing where somebody else has this month in use.
+fn at_once(month: Month, then: &str) -> String {
+    format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE NOWAIT; {then}", month.table())
+}
+
+fn lock_timeout(duration: Duration) -> String {
+    format!("SET lock_timeout = {}", duration.as_millis())
+}
+
+/// Whether somebody has this month in use at this moment; then it is not even begun with.
+async fn held(connection: &Connection, month: Month, stuck: &mut Result<(), StoreError>, link: &Link) -> bool {
+    let Err(error) = connection.batch_execute(&at_once(month, "SELECT")).await else { return false };
+    *stuck = Err(link.fault(&error));
+    true
 }
 
 /// The months whose tables hang on nothing any more.
@@ -123,20 +156,4 @@ async fn detached(link: &Link, connection: &Connection) -> Result<Vec<Month>, St
 
 fn detachment(table: &str, how: &str) -> String {
     format!("ALTER TABLE observation DETACH PARTITION {table} {how}")
-}
-
-async fn detach(link: &Link, connection: &Connection, month: Month, leaving: bool) -> Result<(), StoreError> {
-    let mut how = if leaving { "FINALIZE" } else { "CONCURRENTLY" };
-    for tried in 1.. {
-        match connection.batch_execute(&detachment(&month.table(), how)).await {
-            Ok(()) => break,
-            Err(error) if tried == TRIES => return Err(link.fault(&error)),
-            // It broke off after its first half, or somebody held a lock for too long.
-            Err(_) => {
-                let leaving = attached(link, connection).await?.contains(&(month, true));
-                how = if leaving { "FINALIZE" } else { "CONCURRENTLY" };
-            }
-        }
-    }
-    Ok(())
 }
