@@ -29,6 +29,9 @@ const PRUNE_EVERY: Duration = Duration::from_secs(1_800);
 #[cfg(target_os = "linux")]
 const ASIDE_NICENESS: i32 = 10;
 
+/// At the end history is waited for this long; what it lacks by then is in the journal and comes at the next start.
+const END_WITHIN: Duration = Duration::from_secs(3);
+
 /// What runs beside the loop; it ends with [`History::end`], or when this value goes.
 #[derive(Default)]
 pub(super) struct History {
@@ -37,6 +40,7 @@ pub(super) struct History {
     /// The maintenance thread goes on for as long as this is there. It waits on it without the I/O runtime, which may
     /// end before it.
     maintaining: Option<SyncSender<()>>,
+    store: Option<Arc<dyn Store>>,
 }
 
 impl History {
@@ -71,7 +75,7 @@ impl History {
 
     #[expect(clippy::too_many_arguments, reason = "what the projector is made of")]
     pub fn project(
-        &self,
+        &mut self,
         store: &Arc<dyn Store>,
         journal: JournalId,
         folder: &DataFolder,
@@ -86,6 +90,7 @@ impl History {
             durable,
             tending: Some(tending),
         };
+        self.store = Some(Arc::clone(store));
         let projector = Projector::new(Arc::clone(store), journal, ports);
         let progress = projector.progress();
         let (stop, alive) = (self.stop.clone(), self.tasks.token());
@@ -102,11 +107,17 @@ impl History {
         Ok(progress)
     }
 
-    /// Returns when the store has caught up and the maintenance has ended.
+    /// Returns when the store has caught up, or was given its time, and the maintenance has ended.
     pub async fn end(self) {
         drop(self.maintaining);
         self.stop.cancel();
         self.tasks.close();
+        if tokio::time::timeout(END_WITHIN, self.tasks.wait()).await.is_ok() {
+            return;
+        }
+        if let Some(store) = &self.store {
+            store.close();
+        }
         self.tasks.wait().await;
     }
 }

@@ -86,6 +86,10 @@ pub trait Store: Send + Sync {
     /// time: history waits for it. What was left, or could not be done, is done by the next call.
     fn tend(&self, now: Timestamp, retention: &Retention) -> Result<Tended, StoreError>;
 
+    /// Breaks off what waits for a server, and lets no later call wait: the process ends. A database in the process needs
+    /// nothing.
+    fn close(&self);
+
     /// How it is, for operators.
     fn state(&self) -> Result<State, StoreError>;
 

@@ -224,6 +224,9 @@ impl Store for Flaky {
         self.fails()?;
         self.inner.tend(now, retention)
     }
+    fn close(&self) {
+        self.inner.close();
+    }
     fn state(&self) -> Result<State, StoreError> {
         self.inner.state()
     }

@@ -142,6 +142,7 @@ impl PostgresStore {
         };
         runtime.block_on(async {
             tokio::select! {
+                biased;
                 () = self.closing.cancelled() => Err(self.link.away("it is being closed")),
                 done = tokio::time::timeout(limit, work) => {
                     done.unwrap_or_else(|_| Err(self.link.away(&format!("no answer within {} s", limit.as_secs_f32()))))
@@ -228,6 +229,10 @@ impl Store for PostgresStore {
     fn tend(&self, now: Timestamp, retention: &Retention) -> Result<Tended, StoreError> {
         self.prepare()?;
         self.wait(LONG, months::tend(&self.link, now, &retention.cutoff(now)))
+    }
+
+    fn close(&self) {
+        self.closing.cancel();
     }
 
     fn state(&self) -> Result<State, StoreError> {

@@ -124,6 +124,33 @@ fn postgres_is_stopped_before_the_start_and_again() {
     following.ends_whole();
 }
 
+/// The process ends while its database stands still: nobody waits for the limits of a call.
+#[test]
+fn a_call_that_waits_ends_when_the_store_is_closed() {
+    let cluster = Cluster::start(&[]);
+    let options = PostgresOptions {
+        config: cluster.config("postgres"),
+        tls: false,
+        ca: None,
+        connections_max: 4,
+        connect_timeout: PATIENCE * 10,
+        statement_timeout: PATIENCE * 10,
+        schema: None,
+    };
+    let store = PostgresStore::new(options).unwrap();
+    store.prepare().unwrap();
+    cluster.pause();
+    let entries = conformance::projected(&[conformance::quarantined(1, 1)]);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| store.project(JOURNAL, &entries));
+        store.close();
+        let error = waiting.join().unwrap().unwrap_err();
+        assert!(error.retryable() && error.to_string().contains("being closed"), "{error}");
+    });
+    assert!(store.checkpoint(JOURNAL).unwrap_err().to_string().contains("being closed"));
+    cluster.resume();
+}
+
 #[test]
 fn postgres_stands_still_and_goes_on() {
     let cluster = Cluster::start(&[]);

@@ -206,6 +206,8 @@ impl Store for SqliteStore {
         Ok(Tended::All)
     }
 
+    fn close(&self) {}
+
     fn state(&self) -> Result<State, StoreError> {
         self.read(read::state)
     }
