@@ -19,17 +19,26 @@ pub(super) struct Cast {
     pub sensors: Vec<SensorTypeId>,
     /// What the person may be observed for, if the asset's sensors measure one.
     pub bases: Option<Vec<Purpose>>,
+    /// Another asset of the kind stands beside it, with sensors like these.
+    pub neighbour: bool,
 }
 
 pub(super) enum Act {
     /// The sensors report; without values they only give a sign of life.
-    Report { values: Vec<(PropertyName, Value)>, observed_at: Option<Timestamp> },
+    Report { whose: Whose, values: Vec<(PropertyName, Value)>, observed_at: Option<Timestamp> },
     /// The crew answers the task of this kind.
     Answer { task: SmolStr, answer: Answer },
     /// An operator has seen the alarm of this rule.
     Acknowledge { rule: RuleId },
     /// An operator withdraws the task of this kind.
     Cancel { task: SmolStr },
+}
+
+/// Whose sensors report. What becomes of the neighbour is not looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    Own,
+    Neighbour,
 }
 
 /// The sensor types of a kind, and what they measure.

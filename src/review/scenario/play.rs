@@ -1,8 +1,9 @@
 //! Plays one scenario: the engine that decides live, and time that only the story moves.
 
-use super::given::{Act, Cast};
+use super::given::{Act, Cast, Whose};
 use super::outcome::Outcome;
 use super::{Beat, Check, Failure, Run, Scenario, Stage};
+use crate::domain::alarm::Alarm;
 use crate::domain::asset::{Asset, Device, Property};
 use crate::domain::configuration::Configuration;
 use crate::domain::crew::Crew;
@@ -15,7 +16,7 @@ use crate::domain::ids::{
 };
 use crate::domain::observation::{Identity, Observation, Observed, Quality, Value};
 use crate::domain::person::{Basis, Person, Purpose};
-use crate::domain::task::TaskStage;
+use crate::domain::task::{Task, TaskStage};
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::uplink::Ingress;
 use crate::engine::{Engine, Limits};
@@ -25,6 +26,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 const PERSON: &str = "person-1";
+/// The devices of the asset beside it are called like its own, with this before.
+const NEIGHBOUR: &str = "neighbour-";
 /// A registered basis is renewed by a professional; here it outlasts every story.
 const BASIS_LASTS: Span = Span::from_hours(24 * 400);
 
@@ -42,6 +45,9 @@ pub(super) fn play(scenario: &Scenario, stage: &Stage<'_>, text: &str) -> Run {
     });
     Run { name: scenario.name.clone(), file: scenario.file.clone(), line: line(&scenario.place).0, failure }
 }
+
+/// Stories are told by the second.
+const MOMENT_LASTS: Span = Span::from_secs(1);
 
 struct Player<'s> {
     stage: &'s Stage<'s>,
@@ -87,7 +93,7 @@ impl<'s> Player<'s> {
     }
 
     fn registry(&self) -> Vec<RegistryChange> {
-        let Cast { kind, attributes, sensors, bases } = self.cast;
+        let Cast { kind, attributes, sensors, bases, neighbour } = self.cast;
         let types = &self.stage.configuration.sensor_types;
         let purposes = |known: &SensorTypeId| types.get(known).into_iter().flat_map(|known| known.properties.values());
         let personal = sensors.iter().flat_map(purposes).any(|property| property.purpose.is_some());
@@ -98,19 +104,16 @@ impl<'s> Player<'s> {
             let bases = bases.clone().unwrap_or_else(|| Purpose::ALL.to_vec());
             RegistryChange::PutPerson(Person { id, bases: bases.into_iter().map(registered).collect() })
         }));
-        changes.push(RegistryChange::PutAsset(Asset {
-            id: self.asset.clone(),
-            kind: kind.clone(),
-            area: None,
-            position: None,
-            person,
-            attributes: attributes.clone(),
-        }));
-        changes.extend(sensors.iter().map(|sensor_type| {
-            let id = DeviceId::new(sensor_type.as_str());
-            let (sensor_type, asset) = (sensor_type.clone(), self.asset.clone());
-            RegistryChange::PutDevice(Device { id, sensor_type, asset, mounting: BTreeMap::new() })
-        }));
+        let beside = neighbour.then(|| (AssetId::new(format!("{kind}-2")), NEIGHBOUR, None, BTreeMap::new()));
+        let own = (self.asset.clone(), "", person, attributes.clone());
+        for (id, before, person, attributes) in std::iter::once(own).chain(beside) {
+            let (asset, kind) = (id.clone(), kind.clone());
+            changes.push(RegistryChange::PutAsset(Asset { id, kind, area: None, position: None, person, attributes }));
+            changes.extend(sensors.iter().map(|sensor_type| {
+                let (id, sensor_type) = (DeviceId::new(format!("{before}{sensor_type}")), sensor_type.clone());
+                RegistryChange::PutDevice(Device { id, sensor_type, asset: asset.clone(), mounting: BTreeMap::new() })
+            }));
+        }
         let tasks = self.stage.rules.for_kind(kind).iter().filter_map(|rule| rule.task.as_ref());
         changes.extend(tasks.map(|task| {
             let id = CrewId::new(format!("crew-{}", task.skill));
@@ -144,6 +147,10 @@ impl<'s> Player<'s> {
                     trouble = Some(text);
                 }
             }
+            let next =
+                [beats.peek().map(|beat| beat.at), checks.peek().map(|check| check.at).filter(|next| *next > at)];
+            let second_ends = next.into_iter().flatten().fold(at + MOMENT_LASTS, Timestamp::min);
+            self.deadlines_before(second_ends);
             let mut expected = Vec::new();
             while let Some(check) = checks.next_if(|check| check.at == at) {
                 if !check.expected.is_empty() || expected.is_empty() {
@@ -242,9 +249,9 @@ impl<'s> Player<'s> {
 
     fn perform(&mut self, beat: &Beat) -> Result<(), String> {
         match &beat.act {
-            Act::Report { values, observed_at } => self.report(values, *observed_at),
+            Act::Report { whose, values, observed_at } => self.report(*whose, values, *observed_at),
             Act::Answer { task, answer } => {
-                let open = self.engine.tasks().find(|known| known.kind == *task && !known.status.ended());
+                let open = self.open_task(task);
                 let Some((id, Some(crew))) = open.map(|open| (open.id, open.crew.clone())) else {
                     return Err(format!("no crew has a task `{task}` to answer"));
                 };
@@ -252,24 +259,39 @@ impl<'s> Player<'s> {
                 self.decide(Event::Replied(Reply { crew, task: id, answer: *answer, ingress, received_at }));
             }
             Act::Acknowledge { rule } => {
-                let open = self.engine.alarms().find(|alarm| alarm.rule == *rule && !alarm.acknowledged);
+                let ours = |alarm: &&Alarm| self.alarms.contains_key(&alarm.id) && !alarm.acknowledged;
+                let open = self.engine.alarms().filter(ours).find(|alarm| alarm.rule == *rule);
                 let Some(alarm) = open.map(|alarm| alarm.id) else {
                     return Err(format!("no alarm of `{rule}` waits to be acknowledged"));
                 };
                 self.command(CommandKind::AcknowledgeAlarm(alarm));
             }
             Act::Cancel { task } => {
-                let open = self.engine.tasks().find(|known| known.kind == *task && !known.status.ended());
-                let Some(id) = open.map(|open| open.id) else { return Err(format!("no task `{task}` is open")) };
+                let open = self.open_task(task).map(|open| open.id);
+                let Some(id) = open else { return Err(format!("no task `{task}` is open")) };
                 self.command(CommandKind::CancelTask(id));
             }
         }
         Ok(())
     }
 
+    fn open_task(&self, kind: &SmolStr) -> Option<&Task> {
+        let ours = |task: &&Task| self.tasks.contains_key(&task.id) && !task.status.ended();
+        self.engine.tasks().filter(ours).find(|task| task.kind == *kind)
+    }
+
+    /// What turns just behind a moment that a story can tell: `age(fill) > "12h"` does a microsecond after 12 hours.
+    fn deadlines_before(&mut self, end: Timestamp) {
+        while let Some(deadline) = self.engine.next_deadline().filter(|deadline| deadline.at < end) {
+            self.now = self.now.max(deadline.at);
+            self.decide(Event::Due(deadline));
+        }
+    }
+
     /// Each sensor sends what it measures; without values each gives a sign of life.
-    fn report(&mut self, values: &[(PropertyName, Value)], observed_at: Option<Timestamp>) {
+    fn report(&mut self, whose: Whose, values: &[(PropertyName, Value)], observed_at: Option<Timestamp>) {
         let stage = self.stage;
+        let before = if whose == Whose::Neighbour { NEIGHBOUR } else { "" };
         let mut told: Vec<&PropertyName> = Vec::new();
         for sensor in &self.cast.sensors {
             let Some(known) = stage.configuration.sensor_types.get(sensor) else { continue };
@@ -287,9 +309,10 @@ impl<'s> Player<'s> {
             if observations.is_empty() && !values.is_empty() {
                 continue;
             }
-            let ingress = self.ingress(sensor.as_str());
+            let device = format!("{before}{sensor}");
+            let ingress = self.ingress(&device);
             self.decide(Event::Observed(Observed {
-                device: DeviceId::new(sensor.as_str()),
+                device: DeviceId::new(device),
                 identity: Identity::Redelivery,
                 ingress,
                 received_at: self.now,
@@ -340,6 +363,7 @@ impl<'s> Player<'s> {
     fn learn(&mut self, decision: &Decision) {
         for fact in &decision.facts {
             let outcome = match fact {
+                Fact::AlarmRaised { asset, .. } if *asset != self.asset => None,
                 Fact::AlarmRaised { alarm, rule, .. } => {
                     self.alarms.insert(*alarm, rule.clone());
                     Some((rule.clone(), Outcome::Raised(rule.clone())))

@@ -1,6 +1,6 @@
 //! From `rules/scenarios/*.toml` to scenarios: every key checked, every fault of every file reported.
 
-use super::given::{Act, Cast, Sensors, answer, attribute, measured};
+use super::given::{Act, Cast, Sensors, Whose, answer, attribute, measured};
 use super::outcome::outcome;
 use super::times::Times;
 use super::{Beat, Check, Scenario, Stage};
@@ -101,11 +101,12 @@ impl<'r> Reading<'r> {
         beats.sort_by_key(|beat| beat.at);
         checks.sort_by_key(|check| check.at);
         let sensors = explicit.unwrap_or_else(|| sensors.chosen_for(&used));
+        let neighbour = beats.iter().any(|beat| matches!(beat.act, Act::Report { whose: Whose::Neighbour, .. }));
         Some(Scenario {
             name: name?,
             file: self.file.clone(),
             place,
-            cast: Cast { kind, attributes, sensors, bases },
+            cast: Cast { kind, attributes, sensors, bases, neighbour },
             watched: watched.into_iter().map(|rule| rule.id.clone()).collect(),
             beats,
             checks,
@@ -164,7 +165,7 @@ impl Scene<'_> {
     fn step(&mut self, mut section: Section<'_>, times: &mut Times<'_>) {
         let place = section.span();
         let at = section.required("at", "at = \"08:00\"").and_then(|field| times.step(&field));
-        let given = section.optional("given");
+        let given = [(Whose::Own, section.optional("given")), (Whose::Neighbour, section.optional("neighbour"))];
         let observed = section.optional("observed").and_then(|field| times.moment(&field.moment("\"07:30\"")?));
         let every = section.optional("every").and_then(|field| Some((field.length_of_time(EVERY)?, field)));
         let until = section.optional("until").and_then(|field| times.moment(&field.moment("\"20:00\"")?));
@@ -176,10 +177,13 @@ impl Scene<'_> {
         let expected = expect.map(|field| self.expected(&field)).unwrap_or_default();
         // Without its moment a step is checked, and is no part of the story.
         let at = at.unwrap_or(Timestamp::MIN);
-        let reports = given.and_then(|field| self.reports(&field, every.as_ref(), until.map(|until| until.since(at))));
-        for (after, values) in reports.unwrap_or_default() {
-            let act = Act::Report { values, observed_at: observed };
-            self.beats.push(Beat { at: at + after, place: place.clone(), act });
+        let over = until.map(|until| until.since(at));
+        for (whose, field) in given {
+            let reports = field.and_then(|field| self.reports(&field, every.as_ref(), over));
+            for (after, values) in reports.unwrap_or_default() {
+                let act = Act::Report { whose, values, observed_at: observed };
+                self.beats.push(Beat { at: at + after, place: place.clone(), act });
+            }
         }
         self.beats.extend(acts.into_iter().map(|act| Beat { at, place: place.clone(), act }));
         self.checks.push(Check { at, place: expected_place, expected });
