@@ -120,8 +120,8 @@ impl Cycle {
         found
     }
 
-    /// The crew says it has emptied: a fall that waits is believed, and so is one that comes next; otherwise the next two
-    /// observations are asked.
+    /// The crew says it has emptied: a fall that waits is believed, and so is one that comes next, and so is the word
+    /// alone where little was left; otherwise the next two observations are asked.
     pub fn crew_done(&mut self, at: Timestamp, settings: &Settings) -> Option<FillEvent> {
         if let Some(pending) = self.pending
             && emptied(&pending, settings)
@@ -134,10 +134,15 @@ impl Cycle {
         }
         let seen_already = self.emptied_at.is_some_and(|emptied_at| at.since(emptied_at) <= settings.confirm_within);
         let level = self.level().unwrap_or(0.0) as f32;
-        // What holds little cannot be told from what holds nothing.
-        if !seen_already && f64::from(level) > settings.emptied_post {
-            self.done = Some(Done { at, level, seen: 0, above: 0 });
+        if seen_already || self.held == 0 {
+            return None;
         }
+        if f64::from(level) <= settings.emptied_post {
+            // No fall will show it: what holds little cannot be told from what holds nothing.
+            self.emptied_at = Some(at);
+            return Some(event(FillFact::Emptied, &Pending { at, from: level, to: level }));
+        }
+        self.done = Some(Done { at, level, seen: 0, above: 0 });
         None
     }
 

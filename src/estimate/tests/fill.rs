@@ -118,6 +118,17 @@ fn a_fall_after_a_crews_word_is_believed_at_once() {
 }
 
 #[test]
+fn a_crews_word_about_little_is_believed_alone() {
+    let mut bin = Bin::new(PERCENT);
+    assert_eq!(bin.fill.crew_done(&PERCENT, hours(0)), None, "nothing is known of it");
+    bin.observe_all(1, &[10.0, 10.0, 12.0]);
+    let event = bin.fill.crew_done(&PERCENT, hours(4)).unwrap();
+    assert_eq!((event.fact, event.at), (FillFact::Emptied, hours(4)));
+    assert!(bin.observe_all(5, &[3.0, 4.0, 4.0]).is_empty(), "once");
+    assert_eq!(bin.fill.cycle.emptied_at, Some(hours(4)));
+}
+
+#[test]
 fn a_crews_word_that_two_values_deny_is_told() {
     let mut bin = Bin::new(PERCENT);
     bin.observe_all(0, &[70.0, 72.0, 75.0]);
