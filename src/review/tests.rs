@@ -108,7 +108,7 @@ fn the_shipped_rules_are_right() {
 
     kind of asset                sensor types   properties    rules    state bytes per asset
     bed                                     1            3        8                      544
-    bin                                     1            4        9                      504
+    bin                                     1            4        9                      528
 
     rule                           applies to     priority    calls    state bytes per asset
     bed-device-contradicts                bed            3        1                       32
@@ -123,7 +123,7 @@ fn the_shipped_rules_are_right() {
     bin-done-not-emptied                  bin            3        0                       16
     bin-fire                              bin            1        1                       32
     bin-not-emptied-for-long              bin            3        0                       16
-    bin-overflow-before-service           bin            3        0                       16
+    bin-overflow-before-service           bin            3        1                       40
     bin-sensor-blocked                    bin            4        0                       16
     bin-silent                            bin            4        0                       16
     bin-sudden-full                       bin            4        0                       16
