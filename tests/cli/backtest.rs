@@ -6,9 +6,10 @@ use std::fs;
 use std::path::Path;
 
 impl House {
-    /// Another configuration folder, with one thing changed in the rules for waste.
+    /// Another configuration folder, with one thing changed in the plain rules for waste.
     fn other(&self, from: &str, to: &str) {
         self.rettidig(&["init", "other"]).expect_code(0);
+        self.plain_rules("other");
         let file = self.path("other/rules/waste.toml");
         let text = fs::read_to_string(&file).unwrap();
         assert!(text.contains(from), "no {from:?}");
@@ -29,7 +30,7 @@ const ONE_BIN: &str = "time,percent\n\
 
 #[test]
 fn two_rule_sets_are_compared_over_recorded_series() {
-    let house = House::new();
+    let house = House::plain();
     house.other("fill >= 0.8", "fill >= 0.9");
     fs::create_dir(house.path("series")).unwrap();
     house.write("series/bin-1.csv", ONE_BIN);
@@ -59,7 +60,7 @@ fn the_same_rules_call_for_the_same() {
     let house = House::new();
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/prague-bins");
     let compared = house.json(&["backtest", "--rules", "config/rules", "--data", data.to_str().unwrap()]);
-    assert!(row(&compared, "bin-full")["new"]["alarms"].as_u64() > Some(0), "{compared:#}");
+    assert!(row(&compared, "bin-overflow-before-service")["new"]["alarms"].as_u64() > Some(0), "{compared:#}");
     for row in compared["rules"].as_array().unwrap() {
         assert_eq!(row["against"], row["new"], "{row:#}");
     }
@@ -67,7 +68,7 @@ fn the_same_rules_call_for_the_same() {
 
 #[test]
 fn a_journal_is_replayed_through_both_and_faults_are_told() {
-    let house = House::new();
+    let house = House::plain();
     house.other("fill >= 0.8", "filll >= 0.8");
     let faulty = house.rettidig(&["backtest", "--rules", "other"]).expect_code(65);
     assert!(faulty.out.contains("filll"), "{}", faulty.out);

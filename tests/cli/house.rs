@@ -42,6 +42,24 @@ impl House {
         house
     }
 
+    /// With rules of thresholds and waiting times only, for tests in which the shipped rules are not the point.
+    pub fn plain() -> Self {
+        let house = Self::new();
+        house.plain_rules("config");
+        house
+    }
+
+    /// Puts the plain rules in the place of those in a configuration folder.
+    pub fn plain_rules(&self, folder: &str) {
+        let plain = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/plain-rules");
+        let rules = self.path(folder).join("rules");
+        fs::remove_dir_all(rules.join("scenarios")).unwrap();
+        fs::create_dir(rules.join("scenarios")).unwrap();
+        for name in ["waste.toml", "beds.toml", "scenarios/waste.toml"] {
+            fs::copy(plain.join(name), rules.join(name)).unwrap();
+        }
+    }
+
     pub fn empty() -> Self {
         Self { folder: TempDir::new().unwrap() }
     }

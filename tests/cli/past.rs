@@ -135,7 +135,7 @@ fn a_day_of_a_bin(house: &House) -> History {
 
 #[test]
 fn explain_says_why_a_rule_had_not_fired_and_why_it_had() {
-    let house = House::new();
+    let house = House::plain();
     drop(a_day_of_a_bin(&house));
     let told = |time: &str| {
         let done = house.rettidig(&["explain", "bin-1", "bin-full", "--at", time]).expect_code(0);
@@ -158,7 +158,7 @@ fn explain_says_why_a_rule_had_not_fired_and_why_it_had() {
 
 #[test]
 fn explain_names_what_is_known_and_what_is_kept() {
-    let house = House::new();
+    let house = House::plain();
     let nothing = house.rettidig(&["explain", "bin-1", "bin-full"]).expect_code(69);
     assert!(nothing.err.contains("there is no journal"), "{}", nothing.err);
     drop(a_day_of_a_bin(&house));
@@ -178,7 +178,7 @@ fn explain_names_what_is_known_and_what_is_kept() {
 
 #[test]
 fn explain_begins_with_a_snapshot_where_there_is_one() {
-    let house = House::new();
+    let house = House::plain();
     let mut history = a_day_of_a_bin(&house);
     history.report(700, "level-1", &[("fill", number(0.1))]);
     history.snapshot();
@@ -194,7 +194,7 @@ fn explain_begins_with_a_snapshot_where_there_is_one() {
 
 #[test]
 fn what_was_measured_of_a_person_is_not_told() {
-    let house = House::new();
+    let house = House::plain();
     let mut history = History::begin(&house);
     for minute in 0..150 {
         let values = [("pressure_sacrum", number(38.5)), ("occupied", Value::Boolean(true))];
@@ -213,7 +213,7 @@ fn what_was_measured_of_a_person_is_not_told() {
 
 #[test]
 fn a_history_is_decided_again_as_it_was() {
-    let house = House::new();
+    let house = House::plain();
     let mut history = a_day_of_a_bin(&house);
     history.snapshot();
     drop(history);
@@ -228,7 +228,7 @@ fn a_history_is_decided_again_as_it_was() {
 
 #[test]
 fn a_decision_that_would_be_another_now_is_told_with_both_sides() {
-    let house = House::new();
+    let house = House::plain();
     let mut history = a_day_of_a_bin(&house);
     // Another program has stated one fact more.
     let event = history.message(661, "level-1", &[("fill", number(0.5))]);
@@ -252,7 +252,7 @@ fn a_decision_that_would_be_another_now_is_told_with_both_sides() {
 
 #[test]
 fn a_running_gateway_is_looked_at_from_beside() {
-    let house = House::new();
+    let house = House::plain();
     house.write("assets.csv", "id;kind\nbin-1;bin\n");
     house.write("devices.csv", "id;sensor_type;asset\nsensor-1;bin-level;bin-1\n");
     for kind in ["assets", "devices"] {
@@ -272,7 +272,7 @@ fn a_running_gateway_is_looked_at_from_beside() {
 
 #[test]
 fn each_decision_is_told_with_its_rule_its_values_and_a_sentence() {
-    let house = House::new();
+    let house = House::plain();
     drop(a_day_of_a_bin(&house));
     let told = |event: u64| house.rettidig(&["explain", "--event", &event.to_string()]).expect_code(0).out;
     let decided = house.json(&["explain", "bin-1", "bin-full", "--at", "2024-03-02 11:00"])["decided"].clone();
@@ -297,12 +297,13 @@ fn each_decision_is_told_with_its_rule_its_values_and_a_sentence() {
 
 #[test]
 fn a_journal_is_replayed_through_two_rule_sets() {
-    let house = House::new();
+    let house = House::plain();
     let mut history = a_day_of_a_bin(&house);
     history.report(700, "level-1", &[("fill", number(0.95))]);
     history.until(at(720));
     drop(history);
     house.rettidig(&["init", "other"]).expect_code(0);
+    house.plain_rules("other");
     let waste = std::fs::read_to_string(house.path("other/rules/waste.toml")).unwrap();
     house.write("other/rules/waste.toml", &waste.replace("fill >= 0.8", "fill >= 0.9"));
     let compared = house.json(&["backtest", "--rules", "other/rules", "--against", "live", "--data", "journal"]);

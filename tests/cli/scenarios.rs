@@ -15,7 +15,7 @@ impl House {
 
     /// A house with one file of scenarios.
     fn telling(stories: &str) -> Self {
-        let house = Self::new();
+        let house = Self::plain();
         house.write(STORIES, stories);
         house
     }
@@ -34,7 +34,7 @@ fn every_shipped_rule_has_scenarios_and_they_pass() {
 
 #[test]
 fn a_rule_that_is_changed_fails_with_its_values_and_timers() {
-    let house = House::new();
+    let house = House::plain();
     house.change(WASTE, "on_delay = \"10m\"", "on_delay = \"20m\"");
     let done = house.rettidig(&["test", "--only", "stays full"]).expect_code(1);
     insta::assert_snapshot!(done.out, @r"
@@ -74,6 +74,43 @@ steps = [
     let done = house.rettidig(&["test", "--only", "too early"]).expect_code(1);
     assert!(done.out.contains("waste.toml:7:28, at 2026-03-02 08:10"), "{}", done.out);
     assert!(done.out.contains("+ bin-full raised") && done.out.contains("happened, not expected"), "{}", done.out);
+}
+
+#[test]
+fn the_neighbour_is_heard_and_not_looked_at_and_a_step_lasts_a_second() {
+    let house = House::telling(
+        r#"
+[[scenario]]
+name = "the neighbour is full, and this one is not"
+kind = "bin"
+sensors = ["bin-level"]
+steps = [
+  { at = "08:00", given = { fill = 0.3 }, neighbour = { fill = 0.9 } },
+  { at = "09:00", expect = "nothing" },
+]
+
+[[scenario]]
+name = "older than an hour, by a microsecond"
+kind = "bin"
+sensors = ["bin-level"]
+steps = [
+  { at = "08:00", given = { fill = 0.3 } },
+  { at = "09:00", expect = "old raised" },
+  { at = "09:00:01", expect = "nothing" },
+]
+"#,
+    );
+    let rules = std::fs::read_to_string(house.path(WASTE)).unwrap();
+    let old = "[[rule]]\nid = \"old\"\napplies_to = \"bin\"\nwhen = \"age(fill) > '1h'\"\npriority = 3\nowner = \"o\"\n\
+               respond_within = \"8h\"\ncause = { en = \"c\", da = \"c\" }\nconsequence = { en = \"c\", da = \"c\" }\n\
+               response = { en = \"r\", da = \"r\" }\n\n";
+    house.write(WASTE, &format!("{old}{rules}"));
+    house.rettidig(&["test", "--only", "by a microsecond"]).expect_code(0);
+    house.write(WASTE, &rules);
+    let stories = std::fs::read_to_string(house.path(STORIES)).unwrap();
+    let (first, _) = stories.split_once("[[scenario]]\nname = \"older").unwrap();
+    house.write(STORIES, first);
+    house.rettidig(&["test"]).expect_code(0);
 }
 
 #[test]
@@ -147,7 +184,7 @@ steps = [
 
 #[test]
 fn a_folder_without_scenarios_and_an_unknown_name_are_told() {
-    let house = House::new();
+    let house = House::plain();
     let unknown = house.rettidig(&["test", "--only", "a fyre"]).expect_code(1);
     assert!(unknown.err.contains("no scenario has \"a fyre\" in its name"), "{}", unknown.err);
     std::fs::remove_dir_all(house.path("config/rules/scenarios")).unwrap();
