@@ -9,6 +9,7 @@ use super::expression::{Arithmetic, Call, Comparison, Condition, Number, Operati
 use super::limits::CALLS_MAX;
 use super::memory::{Memory, moment};
 use super::outcome::Outcome;
+use super::question::{About, Question};
 use super::rule::Rule;
 use super::truth::Truth;
 use super::vocabulary::SlotLayout;
@@ -61,6 +62,8 @@ pub enum Form {
     /// `held(…)`, with its waiting time.
     Held(Span),
     Silent,
+    /// What an estimator of the asset is asked.
+    Estimate(About),
     /// Any other call.
     Call,
 }
@@ -79,6 +82,8 @@ pub enum Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Measure {
     Plain,
+    /// A probability, 0 to 1.
+    Share,
     /// Microseconds.
     LengthOfTime,
     /// It is in the unit of this property.
@@ -217,7 +222,7 @@ impl<'a> Asking<'a, '_> {
                 (Form::Call, vec![self.number(number, &measure)])
             }
             Operation::Changed { slot } | Operation::Age { slot } => (Form::Call, vec![self.slot(*slot)]),
-            Operation::Estimate(question) => (Form::Call, vec![self.slot(question.followed.slot)]),
+            Operation::Estimate(question) => (Form::Estimate(question.about), vec![self.slot(question.followed.slot)]),
             Operation::Then { first, second, .. } => {
                 (Form::Call, vec![self.condition(&first.0), self.condition(&second.0)])
             }
@@ -262,21 +267,24 @@ impl<'a> Asking<'a, '_> {
                 Some(Call { operation: Operation::Window { number, .. } | Operation::Delta { number }, .. }) => {
                     self.measure(number)
                 }
+                Some(Call { operation: Operation::Estimate(Question { about: About::Overflow(_), .. }), .. }) => {
+                    Measure::Share
+                }
                 Some(_) | None => Measure::Plain,
             },
             Number::Negate(inner) => self.measure(inner),
             Number::Calculate(Arithmetic::Add | Arithmetic::Subtract, both) => match self.measure(&both.0) {
                 Measure::Plain => self.measure(&both.1),
-                known @ (Measure::LengthOfTime | Measure::Of(_)) => known,
+                known @ (Measure::Share | Measure::LengthOfTime | Measure::Of(_)) => known,
             },
             // A share of something is in the unit of that; everything else is a unit of its own.
             Number::Calculate(Arithmetic::Multiply, both) => match (self.measure(&both.0), self.measure(&both.1)) {
                 (Measure::Plain, known) | (known, Measure::Plain) => known,
-                (Measure::LengthOfTime | Measure::Of(_), _) => Measure::Plain,
+                (Measure::Share | Measure::LengthOfTime | Measure::Of(_), _) => Measure::Plain,
             },
             Number::Calculate(Arithmetic::Divide, both) => match self.measure(&both.1) {
                 Measure::Plain => self.measure(&both.0),
-                Measure::LengthOfTime | Measure::Of(_) => Measure::Plain,
+                Measure::Share | Measure::LengthOfTime | Measure::Of(_) => Measure::Plain,
             },
         }
     }

@@ -20,8 +20,6 @@ pub type AlarmsKnown = BTreeMap<AlarmId, (RuleId, AssetId)>;
 
 /// At most so many accounts are made of one event: a registry change may end thousands of alarms.
 const ACCOUNTS_MAX: usize = 64;
-/// Within a week a day is told by its name.
-const WEEK_DAYS: i64 = 7;
 
 /// What was decided.
 #[derive(Clone, Debug, PartialEq)]
@@ -246,24 +244,13 @@ impl Telling<'_> {
             };
             format!("{name} {value}")
         });
-        told.collect::<Vec<_>>().join(", ")
+        told.chain(self.risks(&insight.explanation.when)).collect::<Vec<_>>().join(", ")
     }
 
     /// The next round of the asset's route.
     fn round(&self, engine: &Engine, insight: &Insight<'_>, now: Timestamp) -> Option<String> {
         let next = engine.next_service(&insight.asset.id, now)?;
-        let (today, then) = (self.clock.shown_at(now)?, self.clock.shown_at(next)?);
-        let days = today.date().until(then.date()).ok()?.get_days();
-        let day =
-            if i64::from(days) < WEEK_DAYS { self.weekday(then.date().weekday()) } else { then.date().to_string() };
+        let day = Telling { at: now, ..*self }.day(next)?;
         Some(self.words(format!("next round {day}"), format!("næste runde {day}")))
-    }
-
-    fn weekday(&self, day: jiff::civil::Weekday) -> String {
-        const ENGLISH: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-        const DANISH: [&str; 7] = ["mandag", "tirsdag", "onsdag", "torsdag", "fredag", "lørdag", "søndag"];
-        let at = usize::try_from(day.to_monday_zero_offset()).unwrap_or_default();
-        let named = |names: [&'static str; 7]| names.get(at).copied().unwrap_or_default();
-        self.words(named(ENGLISH), named(DANISH))
     }
 }

@@ -1,12 +1,13 @@
 //! What a rule says and why, in words: for a person in English or Danish, and for a script.
 //!
 //! The answers come from the engine, taken apart (`Engine::inspect`); here they are only told. `value` shows numbers,
-//! moments and units, `reason` finds the parts that decide and words them, `since` remembers when answers turned,
+//! moments and units, `reason` finds the parts that decide and words them, `estimate` those that are estimated, `since` remembers when answers turned,
 //! `sentence` is the one sentence about a rule at a moment, `decision` that about what was decided, `tree` and `wire` show every part.
 //!
 //! Start with `Telling`.
 
 mod decision;
+mod estimate;
 mod reason;
 mod sentence;
 mod since;

@@ -9,13 +9,41 @@ use crate::rules::{Answer, Form, Part, Truth};
 pub(super) fn deciding(condition: &Part) -> Vec<&Part> {
     let mut found = Vec::new();
     collect(condition, &mut found);
-    found
+    let stricter = |part: &&Part| found.iter().any(|other| stricter(other, part));
+    found.iter().copied().filter(|part| !stricter(part)).collect()
+}
+
+/// Whether both ask for the same estimate, and this one allows less: the other one says nothing more.
+fn stricter(this: &Part, other: &Part) -> bool {
+    let limit = |part: &Part| match (&part.form, part.parts.as_slice()) {
+        (Form::Compare(">="), [shown, Part { answer: Answer::Number(limit), .. }]) => {
+            matches!(shown.form, Form::Estimate(_)).then(|| (shown.source.clone(), *limit))
+        }
+        _ => None,
+    };
+    limit(this).zip(limit(other)).is_some_and(|((this, less), (other, more))| this == other && less < more)
+}
+
+/// Whether the asset's attributes, or that it has none, leave this to other assets.
+fn of_others(part: &Part) -> bool {
+    let attributes_alone = |part: &Part| {
+        let mut alone = true;
+        part.walk(&mut |inner| {
+            alone &=
+                matches!(inner.form, Form::Attribute(_) | Form::Constant | Form::Same | Form::Compare(_) | Form::Any);
+        });
+        alone
+    };
+    part.form == Form::All && part.parts.iter().any(|inner| inner.truth() != Truth::True && attributes_alone(inner))
 }
 
 fn collect<'a>(part: &'a Part, found: &mut Vec<&'a Part>) {
     let truth = part.truth();
     let like = |inner: &&Part| inner.truth() == truth;
     match (&part.form, truth) {
+        (Form::Any, Truth::False) if !part.parts.iter().all(of_others) => {
+            part.parts.iter().filter(|part| !of_others(part)).for_each(|part| collect(part, found));
+        }
         (Form::All, Truth::True) | (Form::Any, Truth::False) => part.parts.iter().for_each(|part| collect(part, found)),
         (Form::All, Truth::False | Truth::Unknown) | (Form::Any, Truth::True | Truth::Unknown) => {
             part.parts.iter().filter(like).for_each(|part| collect(part, found));
@@ -33,6 +61,7 @@ fn collect<'a>(part: &'a Part, found: &mut Vec<&'a Part>) {
             | Form::Constant
             | Form::Calculation
             | Form::Silent
+            | Form::Estimate(_)
             | Form::Call,
             _,
         ) => found.push(part),
@@ -43,7 +72,9 @@ impl Telling<'_> {
     /// Why the condition answers what it answers: `fill was 62 % (< 80 %) from 14:02`.
     #[must_use]
     pub fn reasons(&self, condition: &Part, since: &Since) -> String {
-        let told: Vec<String> = deciding(condition).into_iter().map(|part| self.reason(part, since)).collect();
+        let parts = deciding(condition);
+        let mut told: Vec<String> = self.fill_of(&parts).into_iter().collect();
+        told.extend(parts.into_iter().map(|part| self.reason(part, since)));
         told.join(&self.words(" and ", " og "))
     }
 
@@ -57,6 +88,9 @@ impl Telling<'_> {
                 let (shown, sign, other) =
                     if constant_first { (right, mirrored(sign), left) } else { (left, *sign, right) };
                 let sign = if truth == Truth::True { sign } else { opposite(sign) };
+                if let Some(told) = self.estimated(shown, sign, other) {
+                    return format!("{told}{from}");
+                }
                 let (value, limit) = (self.answer(shown), self.limit(other));
                 self.words(
                     format!("{} was {value} ({sign} {limit}){from}", shown.source),
@@ -68,6 +102,7 @@ impl Telling<'_> {
                 self.words(format!("the sensor was silent{from}"), format!("sensoren var tavs{from}"))
             }
             (Form::Silent, _) => self.words("the sensor was not silent", "sensoren var ikke tavs"),
+            (Form::Estimate(about), _) if let Some(told) = self.found(*about, truth) => format!("{told}{from}"),
             _ => {
                 let answer = self.truth(truth);
                 self.words(format!("{} was {answer}{from}", part.source), format!("{} var {answer}{from}", part.source))
@@ -123,7 +158,7 @@ impl Telling<'_> {
     }
 
     /// What a value was compared with: a number as such, anything else with its name.
-    fn limit(&self, part: &Part) -> String {
+    pub(super) fn limit(&self, part: &Part) -> String {
         let value = self.answer(part);
         if matches!(part.form, Form::Constant) { value } else { format!("{}, {value}", part.source) }
     }

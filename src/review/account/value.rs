@@ -5,7 +5,7 @@ use crate::domain::asset::Property;
 use crate::domain::ids::PropertyName;
 use crate::domain::observation::{Quality, Value};
 use crate::domain::time::{Span, Timestamp};
-use crate::rules::{Answer, Measure, Part, Truth};
+use crate::rules::{About, Answer, Form, Measure, Part, Truth};
 use std::collections::BTreeMap;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,7 @@ impl Telling<'_> {
     pub fn number(&self, value: f64, measure: &Measure) -> String {
         match measure {
             Measure::Plain => self.decimal(value),
+            Measure::Share => self.percent(value),
             Measure::LengthOfTime => {
                 let whole = Span::from_micros(value as i64).as_micros() / 1_000_000;
                 Span::from_secs(whole).to_string()
@@ -102,6 +103,13 @@ impl Telling<'_> {
             Answer::Unknown => self.truth(Truth::Unknown),
             _ if measured => self.hidden(),
             Answer::Truth(truth) => self.truth(*truth),
+            Answer::Number(micros) if part.form == Form::Estimate(About::TimeToFull) => {
+                let about = roughly(micros.max(0.0));
+                self.words(format!("about {about}"), format!("omtrent {about}"))
+            }
+            Answer::Number(share) if part.form == Form::Constant && part.measure == Measure::Share => {
+                format!("{} %", self.decimal(share * 100.0))
+            }
             Answer::Number(number) => self.number(*number, &part.measure),
             Answer::AtLeast(number) => {
                 let number = self.number(*number, &part.measure);
@@ -116,13 +124,23 @@ impl Telling<'_> {
         let Measure::Of(name) = measure else { return None };
         self.properties.get(name).filter(|property| share(property))?;
         let (english, danish) = match value {
-            value if value < 0.25 => ("under a quarter", "under en fjerdedel"),
-            value if value < 0.5 => ("a quarter to half", "en fjerdedel til det halve"),
-            value if value < 0.75 => ("half to three quarters", "det halve til tre fjerdedele"),
-            value if value <= 1.0 => ("over three quarters", "over tre fjerdedele"),
+            value if value < 0.125 => ("about empty", "omtrent tom"),
+            value if value < 0.375 => ("about a quarter", "omtrent en fjerdedel"),
+            value if value < 0.625 => ("about half", "omtrent halvt"),
+            value if value < 0.875 => ("about three quarters", "omtrent tre fjerdedele"),
+            value if value <= 1.0 => ("about full", "omtrent fuld"),
             _ => ("more than full", "mere end fuld"),
         };
         Some(self.words(english, danish))
+    }
+
+    /// In whole percent, as far as a probability can be trusted; none of what is certain by rounding alone.
+    fn percent(&self, share: f64) -> String {
+        match share * 100.0 {
+            percent if percent > 0.0 && percent < 1.0 => self.words("under 1 %", "under 1 %"),
+            percent if percent > 99.0 && percent < 100.0 => self.words("over 99 %", "over 99 %"),
+            percent => format!("{percent:.0} %"),
+        }
     }
 
     pub fn hidden(&self) -> String {
@@ -138,6 +156,13 @@ impl Telling<'_> {
             Language::Danish => text.replace('.', ","),
         }
     }
+}
+
+/// In days, hours or minutes: no exact moment is known.
+fn roughly(micros: f64) -> Span {
+    const UNITS: [f64; 2] = [86_400e6, 3_600e6];
+    let unit = UNITS.into_iter().find(|unit| micros >= 2.0 * unit).unwrap_or(60e6);
+    Span::from_micros(((micros / unit).round() * unit) as i64)
 }
 
 fn share(property: &Property) -> bool {
