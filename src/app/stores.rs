@@ -76,7 +76,7 @@ fn move_aside(path: &Path, now: Timestamp) -> std::io::Result<PathBuf> {
         name.push(ending);
         PathBuf::from(name)
     };
-    let aside = with(path, &format!(".damaged-{}", moment.strftime("%Y%m%dT%H%M%SZ")));
+    let aside = with(path, &format!(".damaged-{}", moment.strftime("%Y%m%dT%H%M%S.%6fZ")));
     // The file itself goes last: what broke off begins again.
     for ending in ["-wal", "-shm", ""] {
         match std::fs::rename(with(path, ending), with(&aside, ending)) {

@@ -281,8 +281,8 @@ fn until(what: impl Fn() -> bool) {
 fn a_store_that_does_not_answer_is_failing_until_it_does() {
     let folder = tempfile::tempdir().unwrap();
     let store = Flaky::new(sqlite(&folder), 0, usize::MAX);
+    let frozen = store.frozen.lock().unwrap();
     beside(Arc::clone(&store) as Arc<dyn Store>, vec![conformance::quarantined(1, 1)], |progress| {
-        let frozen = store.frozen.lock().unwrap();
         until(|| progress.failing());
         drop(frozen);
         until(|| progress.behind() == 0);
@@ -295,9 +295,8 @@ fn a_store_that_does_not_answer_is_failing_until_it_does() {
 fn a_store_that_is_back_is_catching_up() {
     let folder = tempfile::tempdir().unwrap();
     let store = Flaky::new(sqlite(&folder), 1, usize::MAX);
-    let journal = (1..=1_000).map(|seq| values(seq, 99)).collect();
+    let journal = (1..=2_000).map(|seq| values(seq, 99)).collect();
     beside(Arc::clone(&store) as Arc<dyn Store>, journal, |progress| {
-        until(|| progress.failing());
         until(|| progress.projected() > Seq(0));
         let frozen = store.frozen.lock().unwrap();
         assert!(progress.behind() > 0 && !progress.failing());

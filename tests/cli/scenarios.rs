@@ -39,7 +39,7 @@ fn a_rule_that_is_changed_fails_with_its_values_and_timers() {
     let done = house.rettidig(&["test", "--only", "stays full"]).expect_code(1);
     insta::assert_snapshot!(done.out, @r"
     FAILED  a bin that stays full calls the waste crew, and emptying it ends the alarm
-            rules/scenarios/waste.toml:9:28, at 2026-03-02 08:10
+            rules/scenarios/waste.toml:6:28, at 2026-03-02 08:10
           - bin-full raised                          expected, did not happen; came at 2026-03-02 08:20
           - empty-bin requested                      expected, did not happen; came at 2026-03-02 08:20
         bin-full at that moment:
