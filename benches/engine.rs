@@ -1,6 +1,6 @@
 //! What deciding costs without a disk, a network or another thread: `cargo bench --bench engine`. A hashed look-up of the
 //! same assets in the same order is measured in turns.
-#![allow(clippy::unwrap_used, clippy::allow_attributes, reason = "a failing benchmark may panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::allow_attributes, reason = "a failing benchmark may panic")]
 
 use report::{Pressure, Section};
 use rettidig::app::assembly::assemble;
@@ -16,9 +16,10 @@ use rettidig::domain::time::{Span, Timestamp};
 use rettidig::domain::uplink::Ingress;
 use rettidig::engine::{Engine, Limits};
 use rettidig::telemetry::stopwatch;
+use rustc_hash::FxHashMap;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::time::Duration;
@@ -79,14 +80,14 @@ fn speed(assets: usize) -> Vec<String> {
     let names: Vec<String> = (0..assets).map(|number| format!("bin-{number}")).collect();
     let mut engine = engine(Some(rules(CONDITIONS.len())));
     register(&mut engine, &names, "bin", "bin-level");
-    let mut table: HashMap<&str, u64> = names.iter().map(|name| (name.as_str(), 0)).collect();
+    let mut table: FxHashMap<&str, u64> = names.iter().map(|name| (name.as_str(), 0)).collect();
     let (mut next, mut floors, mut ours) = (0, Vec::new(), Vec::new());
     let mut pressure = Pressure::default();
     // Once each, so that everything has its memory.
     while next < assets {
         let messages = messages(&names, next, MESSAGES.min(assets));
         next += messages.len();
-        decide(&mut engine, messages);
+        decide(&mut engine, &messages);
     }
     let (mut allocations, mut bytes) = (0, 0);
     for _ in 0..ROUNDS {
@@ -101,7 +102,7 @@ fn speed(assets: usize) -> Vec<String> {
         floors.push(watch.elapsed());
         black_box(&table);
         let region = Region::new(ALLOCATOR);
-        ours.push(decide(&mut engine, messages));
+        ours.push(decide(&mut engine, &messages));
         let change = region.change();
         allocations += change.allocations;
         bytes += change.bytes_allocated;
@@ -123,7 +124,7 @@ fn speed(assets: usize) -> Vec<String> {
 fn size(what: &str, kind: &str, sensor_type: &str, assets: usize, budget: usize) -> Vec<String> {
     let before = in_use();
     let names: Vec<String> = (0..assets).map(|number| format!("{kind}-{number}")).collect();
-    let named = in_use() - before;
+    let texts = in_use() - before;
     let mut engine = engine(None);
     register(&mut engine, &names, kind, sensor_type);
     let values = values(&engine, sensor_type);
@@ -132,7 +133,7 @@ fn size(what: &str, kind: &str, sensor_type: &str, assets: usize, budget: usize)
         let event = observed(name, number, now, values.clone());
         step(&mut engine, now, &event);
     }
-    let bytes = in_use() - before - named;
+    let bytes = in_use() - before - texts;
     drop(engine);
     vec![what.to_owned(), bytes.to_string(), format!("{:.0}", bytes as f64 / f64::from(1 << 20)), budget.to_string()]
 }
@@ -268,9 +269,9 @@ fn observed(device: &str, n: usize, now: Timestamp, values: Vec<(String, f64, St
     })
 }
 
-fn decide(engine: &mut Engine, messages: Vec<(Timestamp, Event)>) -> Duration {
+fn decide(engine: &mut Engine, messages: &[(Timestamp, Event)]) -> Duration {
     let watch = stopwatch();
-    for (now, event) in &messages {
+    for (now, event) in messages {
         while let Some(deadline) = engine.next_deadline().filter(|deadline| deadline.at <= *now) {
             step(engine, *now, &Event::Due(deadline));
         }

@@ -206,8 +206,8 @@ pub(super) fn make_room(connection: &Connection, path: &Path, durability: Durabi
         transaction.rollback()
     };
     if let Err(error) = fill().and(connection.execute_batch(CACHE)) {
-        let (file, error): (_, &dyn std::error::Error) = (path.display(), &error);
-        tracing::warn!(%file, error, "no room made in the journal's log; commits take longer until it has grown");
+        let error: &dyn std::error::Error = &error;
+        tracing::warn!(file = %path.display(), error, "no room made in the journal's log; commits take longer until it has grown");
     }
 }
 

@@ -35,8 +35,9 @@ pub(super) fn text(response: &Response) -> String {
 }
 
 fn rule(row: &RuleRow) -> String {
-    let calls =
-        |what: &str, calls: &[String]| calls.iter().map(|call| format!("\n  {what} {call}")).collect::<String>();
+    let calls = |what: &str, calls: &[String]| {
+        calls.iter().map(|call| format!("\n  {what} {call}")).collect::<Vec<_>>().concat()
+    };
     let (kept, begun) = (calls("goes on where it was:", &row.kept), calls("begins anew:", &row.begun));
     format!("\nrule {} {}{kept}{begun}", row.rule, row.became)
 }
