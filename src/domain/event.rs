@@ -174,3 +174,24 @@ pub enum DeadlineReason {
     /// The tables of the calendars end, and are expanded further well before.
     CalendarsEnd,
 }
+
+impl Event {
+    /// What it is called in history and in reports; kept for ever.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Observed(_) => "observed",
+            Self::Quarantined(_) => "quarantined",
+            Self::Replied(_) => "replied",
+            Self::Receipt(_) => "receipt",
+            Self::Commanded(_) => "commanded",
+            Self::Registered(_) => "registered",
+            Self::Configured(_) => "configured",
+            Self::Due(_) => "due",
+            Self::Started => "started",
+            Self::Released { .. } => "released",
+            Self::Erased { .. } => "erased",
+            Self::Expanded { .. } => "expanded",
+        }
+    }
+}

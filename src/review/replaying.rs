@@ -1,6 +1,5 @@
 //! An engine led along a journal: from its start or a snapshot, record by record.
 
-use crate::domain::event::Event;
 use crate::domain::ids::Seq;
 use crate::engine::{Engine, Limits};
 use crate::journal::{Entry, JournalError, Reader, Snapshot, restore_engine};
@@ -38,22 +37,4 @@ pub(super) fn each_entry(
         }
     }
     Ok(())
-}
-
-/// What an event is called.
-pub(super) const fn name(event: &Event) -> &'static str {
-    match event {
-        Event::Observed(_) => "observed",
-        Event::Quarantined(_) => "quarantined",
-        Event::Replied(_) => "replied",
-        Event::Receipt(_) => "receipt",
-        Event::Commanded(_) => "commanded",
-        Event::Registered(_) => "registered",
-        Event::Configured(_) => "configured",
-        Event::Due(_) => "due",
-        Event::Started => "started",
-        Event::Released { .. } => "released",
-        Event::Erased { .. } => "erased",
-        Event::Expanded { .. } => "expanded",
-    }
 }

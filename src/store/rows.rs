@@ -139,7 +139,7 @@ pub(super) fn project(
         rows.push(quarantined(reason, at, event, decision.subject.as_ref(), seal)?);
     }
     rows.extend(decision.facts.iter().filter_map(from_fact));
-    Ok(Projected { seq: decision.seq, at, kind: kind(event), verdict: verdict(&decision.verdict), rows })
+    Ok(Projected { seq: decision.seq, at, kind: event.name(), verdict: verdict(&decision.verdict), rows })
 }
 
 fn observations(
@@ -286,23 +286,6 @@ fn quarantined(
     let head = Head::Open(Bytes::new());
     let row = QuarantinedRow { reason, detail, topic, device, received_at, head, length: 0 };
     Ok(Row::Quarantined(Box::new(row)))
-}
-
-const fn kind(event: &Event) -> &'static str {
-    match event {
-        Event::Observed(_) => "observed",
-        Event::Quarantined(_) => "quarantined",
-        Event::Replied(_) => "replied",
-        Event::Receipt(_) => "receipt",
-        Event::Commanded(_) => "commanded",
-        Event::Registered(_) => "registered",
-        Event::Configured(_) => "configured",
-        Event::Due(_) => "due",
-        Event::Started => "started",
-        Event::Released { .. } => "released",
-        Event::Erased { .. } => "erased",
-        Event::Expanded { .. } => "expanded",
-    }
 }
 
 fn verdict(verdict: &Verdict) -> SmolStr {

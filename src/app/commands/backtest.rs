@@ -43,8 +43,7 @@ pub struct BacktestArguments {
 /// # Errors
 /// When the data cannot be read, or the page not be written.
 pub fn backtest(source: &Source, arguments: &BacktestArguments) -> anyhow::Result<Outcome> {
-    let against = if arguments.against == Path::new(LIVE) { &source.folder } else { &arguments.against };
-    let (against, new) = match (assembled(against)?, assembled(&arguments.rules)?) {
+    let (against, new) = match (assembled(against_name(source, arguments))?, assembled(&arguments.rules)?) {
         (Ok(against), Ok(new)) => (against, new),
         (Err(outcome), _) | (_, Err(outcome)) => return Ok(outcome),
     };

@@ -8,7 +8,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::Engine;
 use crate::journal::{Entry, JournalError, Past, Reader, Sealing};
 use crate::review::account::{Account, Language, Telling, accounts, alarms_known, answer_of, written};
-use crate::review::replaying::{begin, each_entry, name};
+use crate::review::replaying::{begin, each_entry};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -107,7 +107,7 @@ pub fn explain_event<'a>(
     let mut explained = EventExplained {
         seq,
         at: *at,
-        event: name(event),
+        event: event.name(),
         verdict: format!("{:?}", decision.verdict).to_lowercase(),
         accounts: Vec::new(),
         clock,

@@ -9,7 +9,7 @@
 mod render;
 mod wire;
 
-use super::replaying::{begin, each_entry, name};
+use super::replaying::{begin, each_entry};
 use crate::domain::alarm::Cause;
 use crate::domain::decision::{Decision, Fact};
 use crate::domain::event::Event;
@@ -206,7 +206,7 @@ fn difference(entry: &Entry, decided: &Decision) -> Difference {
     Difference {
         seq: entry.seq,
         at: entry.at,
-        event: name(&entry.event),
+        event: entry.event.name(),
         recorded: Side::of(recorded, decided),
         decided: Side::of(decided, recorded),
     }
