@@ -1,7 +1,7 @@
 //! What is decided but not yet durable, and what happens the moment it is.
 //!
 //! Holding is free of consequences. Releasing tells the world, in this order: the board shows it, dispatch sends
-//! it, the store may fetch it, callers get their answers, senders their acknowledgements.
+//! it, callers get their answers, senders their acknowledgements, the store may fetch it.
 
 use super::directory::SharedDirectory;
 use super::inbox::{Answer, Then};
@@ -131,15 +131,16 @@ impl Outbox {
             }
             let released = telemetry::stopwatch();
             self.world.tally.took(held.iter().filter_map(|held| held.received.map(|since| released.since(since))));
-            if let Some(seq) = durable {
-                self.world.durable.send_replace(seq);
-            }
             let mut acknowledgements = Vec::with_capacity(held.len());
             let mut traces = Vec::with_capacity(held.len());
             for held in held.drain(..) {
                 traces.push(self.answer(held, released, &mut acknowledgements));
             }
             endpoint::Acknowledge::release_all(&mut acknowledgements);
+            // Whoever is woken by it works beside those who wait, and must not come before them.
+            if let Some(seq) = durable {
+                self.world.durable.send_replace(seq);
+            }
             for trace in traces {
                 trace.released(begun);
             }

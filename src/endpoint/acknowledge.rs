@@ -2,13 +2,21 @@
 //!
 //! [`Acknowledge`] goes with the message; [`Owed`] stays with the connection and gives PUBACKs back in the order in
 //! which the messages came, whatever the order of release; [`Line`] is what the two share: one bit per message and a
-//! bell. Releasing one message takes no lock; a batch wakes its connections by one call. Nothing here knows MQTT's bytes.
+//! bell. Releasing waits for no lock; a batch wakes its connections by one call, or sends their PUBACKs itself when they
+//! are few and free (see `express`). Nothing here knows MQTT's bytes.
 
 use super::belfry::{self, Belfry};
+use super::express::Express;
+use crate::telemetry::endpoint::Meters;
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
+
+/// As many connections as one release answers by itself: more are answered sooner by many threads.
+const ANSWERED_AT_ONCE: usize = 16;
 
 /// The right to acknowledge one message. Dropping it without [`release`](Self::release) means *never*: the connection
 /// is then closed, so that the client sends again what it has no PUBACK for.
@@ -28,7 +36,6 @@ pub(super) enum Order {
 }
 
 /// Shared by a connection and those who hold its acknowledgements.
-#[derive(Debug)]
 pub(super) struct Line {
     released: Box<[AtomicU64]>,
     abandoned: AtomicBool,
@@ -37,6 +44,8 @@ pub(super) struct Line {
     bell: Notify,
     /// Where it is rung together with others.
     belfry: Option<Arc<Belfry>>,
+    /// Where PUBACKs may leave without waking the connection.
+    express: Option<Express>,
 }
 
 /// A connection's unacknowledged messages, oldest first.
@@ -67,7 +76,9 @@ impl Acknowledge {
     pub fn release(mut self) {
         if let Some(line) = self.line.take() {
             line.mark(self.slot);
-            line.ring();
+            if !line.send() {
+                line.ring();
+            }
         }
     }
 
@@ -85,6 +96,9 @@ impl Acknowledge {
             if !lines.last().is_some_and(|last| Arc::ptr_eq(last, &line)) {
                 lines.push(line);
             }
+        }
+        if lines.len() <= ANSWERED_AT_ONCE {
+            lines.retain(|line| !line.send());
         }
         let belfry = lines.first().filter(|_| lines.len() > 1).and_then(|line| line.belfry.clone());
         match belfry {
@@ -114,7 +128,27 @@ impl Line {
             order: AtomicU8::new(Order::Serve as u8),
             bell: Notify::new(),
             belfry: None,
+            express: None,
         }
+    }
+
+    /// PUBACKs may leave by this plain socket without waking the connection.
+    pub fn by(self, socket: Arc<TcpStream>, meters: &Meters) -> Self {
+        let express = Express::new(socket, self.slots(), meters);
+        Self { express: Some(express), ..self }
+    }
+
+    pub const fn express(&self) -> Option<&Express> {
+        self.express.as_ref()
+    }
+
+    /// Sends what has been released; false when the connection must be woken for it.
+    fn send(&self) -> bool {
+        self.express.as_ref().is_some_and(|express| express.send(|slot| self.is_released(slot)))
+    }
+
+    const fn slots(&self) -> u32 {
+        self.released.len() as u32 * 64
     }
 
     /// Rung by `belfry` when it is one of many.
@@ -150,6 +184,10 @@ impl Line {
         self.abandoned.load(Ordering::Acquire)
     }
 
+    fn is_released(&self, slot: u32) -> bool {
+        self.released[slot as usize / 64].load(Ordering::Acquire) & (1 << (slot % 64)) != 0
+    }
+
     fn mark(&self, slot: u32) {
         self.released[slot as usize / 64].fetch_or(1 << (slot % 64), Ordering::Release);
     }
@@ -166,9 +204,15 @@ impl Line {
     }
 }
 
+impl fmt::Debug for Line {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Line").field("order", &self.order()).finish_non_exhaustive()
+    }
+}
+
 impl<T> Owed<T> {
     pub fn new(line: Arc<Line>) -> Self {
-        let slots = line.released.len() as u32 * 64;
+        let slots = line.slots();
         Self { line, waiting: VecDeque::new(), first: 0, slots }
     }
 

@@ -5,8 +5,9 @@
 //! does not take what is written; keep alive does not run meanwhile. What packets mean stands in `incoming`.
 //! Start with [`Connection::run`].
 
-use super::acknowledge::{Line, Order, Owed};
+use super::acknowledge::{Acknowledge, Line, Order, Owed};
 use super::context::Context;
+use super::express::Express;
 use super::incoming::Skipping;
 use super::pace::Pace;
 use super::ports::{BoxFuture, Gone, Grant, LastWill};
@@ -134,6 +135,7 @@ where
             if wake_at < alarm.deadline() || alarm.is_elapsed() {
                 alarm.as_mut().reset(wake_at);
             }
+            self.settle(!reading || self.draining_since.is_some());
             let Self { reader, writer, inbox, out, unflushed, line, holding, .. } = self;
             tokio::select! {
                 biased;
@@ -153,15 +155,44 @@ where
         }
     }
 
-    /// Writes the PUBACKs that have been released, in the order in which the messages came.
+    /// Takes a debt in; the message is acknowledged by what is given back.
+    pub fn owe(&mut self, debt: Debt) -> Acknowledge {
+        if let Some(express) = self.line.express() {
+            express.desk().push((debt.qos == 1 && debt.permitted).then_some(debt.packet));
+        }
+        self.owed.push(debt)
+    }
+
+    /// Writes the PUBACKs that have been released, in the order in which the messages came. Those that have left
+    /// already are only taken note of.
     fn write_acknowledgements(&mut self) {
+        let Self { line, owed, protocol, out, unflushed, .. } = self;
+        let mut desk = line.express().map(Express::desk);
         let mut written = 0;
-        while let Some(debt) = self.owed.next_released() {
-            self.protocol.acknowledge(debt.packet, debt.qos, debt.permitted, &mut self.out);
-            written += 1;
+        while let Some(debt) = owed.next_released() {
+            let before = out.len();
+            protocol.acknowledge(debt.packet, debt.qos, debt.permitted, out);
+            if desk.as_mut().is_some_and(|desk| desk.collect()) {
+                out.truncate(before);
+            } else {
+                written += 1;
+            }
+        }
+        if let Some(mut desk) = desk {
+            let writing = !out.is_empty() || *unflushed;
+            prepend(out, &desk.settle(writing, true));
         }
         if written > 0 {
             self.context.meters.acknowledged.increment(written);
+        }
+    }
+
+    /// Before it waits: may PUBACKs leave meanwhile without a word to it?
+    fn settle(&mut self, attentive: bool) {
+        let Self { line, out, unflushed, .. } = self;
+        if let Some(express) = line.express() {
+            let writing = !out.is_empty() || *unflushed;
+            prepend(out, &express.desk().settle(writing, attentive));
         }
     }
 
@@ -258,6 +289,9 @@ where
             meters.misbehaved(self.grant.client.as_str(), ending.metered());
         }
         tracing::debug!(client = %self.grant.client, reason = ending.metered().as_str(), "connection ended");
+        if let Some(express) = self.line.express() {
+            prepend(&mut self.out, &express.desk().leave());
+        }
         if let Some(goodbye) = ending.goodbye() {
             self.protocol.goodbye(goodbye, &mut self.out);
         }
@@ -323,6 +357,14 @@ impl Ending {
             Self::Abandoned => Ended::Abandoned,
             Self::ShuttingDown => Ended::ShuttingDown,
         }
+    }
+}
+
+/// What another has begun to write goes first.
+fn prepend(out: &mut BytesMut, rest: &[u8]) {
+    if !rest.is_empty() {
+        let after = std::mem::replace(out, BytesMut::from(rest));
+        out.extend_from_slice(&after);
     }
 }
 

@@ -118,24 +118,22 @@ where
     }
 
     async fn take_message(&mut self, publish: Publish) {
-        let context = &self.context;
-        let meters = &context.meters;
-        meters.received(publish.qos);
+        self.context.meters.received(publish.qos);
         if self.pace.count() {
-            meters.rate_limited.increment(1);
+            self.context.meters.rate_limited.increment(1);
         }
         let permitted = self.grant.publish.iter().any(|filter| filter.matches(&publish.topic));
         let acknowledge = match publish.packet {
-            Some(packet) => self.owed.push(Debt { packet, qos: publish.qos, permitted }),
+            Some(packet) => self.owe(Debt { packet, qos: publish.qos, permitted }),
             None => Acknowledge::none(),
         };
         let ingress = self.ingress(&publish.topic, &publish.payload, publish.packet, publish.duplicate);
         let Publish { topic, payload, .. } = publish;
-        let received_at = self.received_at;
+        let (received_at, context) = (self.received_at, &self.context);
         let future = if permitted {
             (context.ports.accept)(Uplink { topic, payload, ingress, received_at }, acknowledge)
         } else {
-            meters.refused_topic.increment(1);
+            context.meters.refused_topic.increment(1);
             let reason = RefusedReason::TopicNotPermitted;
             let head = Bytes::copy_from_slice(head(&payload, context.limits.head_bytes));
             let length = payload.len() as u64;
@@ -276,7 +274,7 @@ where
             meters.rate_limited.increment(1);
         }
         let acknowledge = match skipping.message.ingress.packet {
-            Some(packet) => self.owed.push(Debt { packet, qos: skipping.qos, permitted: true }),
+            Some(packet) => self.owe(Debt { packet, qos: skipping.qos, permitted: true }),
             None => Acknowledge::none(),
         };
         self.hand_over((self.context.ports.refused)(skipping.message, acknowledge)).await;

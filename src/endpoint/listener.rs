@@ -36,7 +36,7 @@ pub(super) async fn listen(listener: TcpListener, over_tls: bool, context: Arc<C
             context.meters.turned_away(TurnedAway::Full);
             continue;
         };
-        let caller = Caller { peer, over_tls, _greeting: greeting };
+        let caller = Caller { peer, over_tls, plain: None, _greeting: greeting };
         tracker.spawn(login::serve(socket, caller, Arc::clone(&context)));
     }
 }

@@ -7,6 +7,7 @@ use super::acknowledge::{Line, Owed};
 use super::certificate::common_name;
 use super::connection::Connection;
 use super::context::Context;
+use super::express::Plain;
 use super::frames::{self, Frame};
 use super::greeting::{Greeting, Refusal, Unserved};
 use super::pace::Pace;
@@ -41,19 +42,23 @@ struct Refused {
 pub(super) struct Caller {
     pub peer: SocketAddr,
     pub over_tls: bool,
+    /// The socket itself, where it is plain.
+    pub plain: Option<Arc<TcpStream>>,
     /// Held until login.
     pub _greeting: OwnedSemaphorePermit,
 }
 
 /// Serves one socket from its first byte to its last.
-pub(super) async fn serve(socket: TcpStream, caller: Caller, context: Arc<Context>) {
+pub(super) async fn serve(socket: TcpStream, mut caller: Caller, context: Arc<Context>) {
     let deadline = Instant::now() + context.limits.connect_within;
     // Acknowledgements are small and somebody waits for each: never hold one back for the next.
     if socket.set_nodelay(true).is_err() {
         return;
     }
     if !caller.over_tls {
-        return converse(socket, caller, None, deadline, context).await;
+        let (stream, socket) = Plain::new(socket);
+        caller.plain = Some(socket);
+        return converse(stream, caller, None, deadline, context).await;
     }
     let Some(acceptor) = context.tls.as_ref().map(super::tls::Tls::acceptor) else { return };
     let handshake = tokio::select! {
@@ -169,7 +174,11 @@ fn admit(
     let Ok(permit) = Arc::clone(&context.connections).try_acquire_owned() else {
         return Err(refuse(TurnedAway::Full, Refusal::Busy));
     };
-    let line = Arc::new(Line::new(context.limits.receive_maximum).within(&context.belfry));
+    let line = Line::new(context.limits.receive_maximum).within(&context.belfry);
+    let line = Arc::new(match &caller.plain {
+        Some(socket) => line.by(Arc::clone(socket), &context.meters),
+        None => line,
+    });
     let in_flight_max = context.limits.outgoing_in_flight_max.min(greeting.receive_maximum).max(1);
     let arrival = Arrival {
         client: grant.client.clone(),

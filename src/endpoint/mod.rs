@@ -13,6 +13,7 @@ mod belfry;
 mod certificate;
 mod connection;
 mod context;
+mod express;
 mod frames;
 mod greeting;
 mod handle;

@@ -87,7 +87,7 @@ fn room(limits: Limits, inbox: usize) -> Room {
 impl Room {
     fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S) -> JoinHandle<()> {
         let greeting = Arc::clone(&self.context.greetings).try_acquire_owned().unwrap();
-        let caller = Caller { peer: ([127, 0, 0, 1], 9).into(), over_tls: false, _greeting: greeting };
+        let caller = Caller { peer: ([127, 0, 0, 1], 9).into(), over_tls: false, plain: None, _greeting: greeting };
         let deadline = Instant::now() + self.context.limits.connect_within;
         self.tasks.spawn(converse(stream, caller, None, deadline, Arc::clone(&self.context)))
     }
