@@ -89,6 +89,8 @@ impl History {
             seal: seal(sealing),
             durable,
             tending: Some(tending),
+            // A server does the work by itself; what is left here is little, and without it the server waits.
+            unhurried: embedded.then_some(step_back as fn()),
         };
         self.store = Some(Arc::clone(store));
         let projector = Projector::new(Arc::clone(store), journal, ports);
@@ -96,7 +98,6 @@ impl History {
         let (stop, alive) = (self.stop.clone(), self.tasks.token());
         std::thread::Builder::new().name("projector".to_owned()).spawn(move || {
             let _alive = alive;
-            // A server does the work by itself; what is left here is little, and without it the server waits.
             if embedded {
                 step_aside();
             }
@@ -135,6 +136,21 @@ pub(super) fn step_aside() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, ASIDE_NICENESS) {
         tracing::debug!(%error, "this thread keeps the usual priority");
+    }
+}
+
+/// The calling thread takes only what no other wants of a processor, until it ends (`sched(7)`, SCHED_IDLE).
+fn step_back() {
+    #[cfg(target_os = "linux")]
+    {
+        use thread_priority::{
+            NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
+            thread_native_id,
+        };
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
+            tracing::trace!(?error, "this thread keeps its priority");
+        }
     }
 }
 

@@ -25,6 +25,10 @@ use tokio_util::sync::CancellationToken;
 /// Rows kept in one transaction, where an entry counts for one and each row made of it for one more. An entry that has
 /// more stands alone.
 const BATCH_MAX: usize = 8_192;
+/// As many entries as come while nobody hurries; with more, history must keep up.
+const UNHURRIED_BEHIND: u64 = 2_048;
+/// Rows kept by one thread that may be held up: it is to end soon once somebody hurries.
+const UNHURRIED_MAX: usize = 2_048;
 /// A store that does not manage a transaction in time is given smaller ones, down to this.
 const BATCH_MIN: usize = 128;
 /// Entries read at once. Each may hold as many values as a message may have, and all of them are in memory.
@@ -64,6 +68,8 @@ pub struct Ports {
     pub durable: watch::Receiver<Seq>,
     /// Without it nothing is ever forgotten.
     pub tending: Option<Tending>,
+    /// What a thread calls that follows history while there is no hurry; none where it is to be as quick as any.
+    pub unhurried: Option<fn()>,
 }
 
 /// When and how much history is forgotten.
@@ -86,6 +92,7 @@ pub struct Progress {
 pub struct Projector {
     worker: Worker,
     durable: watch::Receiver<Seq>,
+    unhurried: Option<fn()>,
 }
 
 /// What projects, whoever waits for more.
@@ -210,13 +217,13 @@ impl Progress {
 impl Projector {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, journal: JournalId, ports: Ports) -> Self {
-        let Ports { read, seal, durable, tending } = ports;
+        let Ports { read, seal, durable, tending, unhurried } = ports;
         let progress = Arc::new(Progress::new(durable.clone()));
         let begins_after = Some(*durable.borrow());
         let source = Source { read, seal };
         let keeper = Keeper { store, journal, progress, rows_max: BATCH_MAX };
         let worker = Worker { source, keeper, tending, tended_at: None, begins_after };
-        Self { worker, durable }
+        Self { worker, durable, unhurried }
     }
 
     #[must_use]
@@ -259,10 +266,14 @@ impl Projector {
 
     /// Brings the store up to what is durable now.
     fn follow(&mut self) -> Result<(), Failure> {
-        let Self { worker, durable } = self;
+        let Self { worker, durable, unhurried } = self;
         let through = *durable.borrow_and_update();
-        let late = worker.keeper.progress.late();
-        let outcome = if late { worker.catch_up(through, |_| {}) } else { worker.follow(through) };
+        let progress = &worker.keeper.progress;
+        let outcome = match *unhurried {
+            _ if progress.late() => worker.catch_up(through, |_| {}),
+            Some(step_back) if progress.behind() <= UNHURRIED_BEHIND => worker.follow_unhurried(through, step_back),
+            Some(_) | None => worker.follow(through),
+        };
         if outcome.is_ok() {
             worker.tend();
         }
@@ -350,6 +361,29 @@ impl Worker {
         while kept < through {
             let batch = self.source.gather(kept.next(), through, self.keeper.rows_max)?;
             let Some(last) = self.keeper.keep_all(&batch)? else { break };
+            kept = last;
+        }
+        Ok(())
+    }
+
+    /// The same where nobody hurries, by threads that give way to every other: a system lets a thread into that class
+    /// only for the thread's whole life. Each does little, because it may be held up while it holds a place in the
+    /// journal's log.
+    fn follow_unhurried(&mut self, through: Seq, step_back: fn()) -> Result<(), Failure> {
+        let mut kept = self.kept()?;
+        while kept < through {
+            let (source, keeper) = (&mut self.source, &mut self.keeper);
+            let last = thread::scope(|scope| {
+                let keeping = || {
+                    step_back();
+                    let batch = source.gather(kept.next(), through, UNHURRIED_MAX.min(keeper.rows_max))?;
+                    keeper.keep_all(&batch)
+                };
+                let thread = thread::Builder::new().name("history".to_owned()).spawn_scoped(scope, keeping);
+                let ended = thread.map_err(|error| Failure::Read(Box::new(error)))?.join();
+                ended.unwrap_or_else(|panic| panic::resume_unwind(panic))
+            })?;
+            let Some(last) = last else { break };
             kept = last;
         }
         Ok(())

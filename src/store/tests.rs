@@ -94,7 +94,7 @@ fn follow(store: Arc<dyn Store>, journal: Vec<Entry>, mut failures: usize) -> Ar
         }
         Ok(journal.iter().filter(|entry| entry.0 >= from).take(max).cloned().collect())
     });
-    let ports = Ports { read, seal: Arc::new(conformance::seal), durable: watching, tending: None };
+    let ports = Ports { read, seal: Arc::new(conformance::seal), durable: watching, tending: None, unhurried: None };
     let projector = Projector::new(Arc::clone(&store), JOURNAL, ports);
     let progress = projector.progress();
     let shutdown = CancellationToken::new();
@@ -258,7 +258,7 @@ fn beside(store: Arc<dyn Store>, journal: Vec<Entry>, look: impl FnOnce(&Progres
     let read = Box::new(move |from: Seq, max| {
         Ok(journal.iter().filter(|entry| entry.0 >= from).take(max).cloned().collect::<Vec<_>>())
     });
-    let ports = Ports { read, seal: Arc::new(conformance::seal), durable: watching, tending: None };
+    let ports = Ports { read, seal: Arc::new(conformance::seal), durable: watching, tending: None, unhurried: None };
     let projector = Projector::new(store, JOURNAL, ports);
     let progress = projector.progress();
     let shutdown = CancellationToken::new();
@@ -346,7 +346,7 @@ fn a_store_that_is_ahead_of_its_journal_is_left_alone() {
     store.project(JOURNAL, &conformance::projected(&past)).unwrap();
     let (durable, watching) = watch::channel(Seq(5));
     let read = Box::new(|_, _| -> Result<Vec<Entry>, _> { panic!("it is not even asked") });
-    let ports = Ports { read, seal: Arc::new(conformance::seal), durable: watching, tending: None };
+    let ports = Ports { read, seal: Arc::new(conformance::seal), durable: watching, tending: None, unhurried: None };
     let projector = Projector::new(store.clone(), JOURNAL, ports);
     let progress = projector.progress();
     let shutdown = CancellationToken::new();
@@ -370,7 +370,7 @@ fn starts_again(store: Arc<SqliteStore>, journal: Vec<Entry>) -> Arc<super::proj
     let read = Box::new(move |from: Seq, max: usize| {
         Ok(journal.iter().filter(|entry| entry.0 >= from).take(max).cloned().collect())
     });
-    let ports = Ports { read, seal: Arc::new(conformance::seal), durable: watching, tending: None };
+    let ports = Ports { read, seal: Arc::new(conformance::seal), durable: watching, tending: None, unhurried: None };
     let projector = Projector::new(store, JOURNAL, ports);
     let progress = projector.progress();
     let shutdown = CancellationToken::new();

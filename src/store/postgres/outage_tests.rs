@@ -59,7 +59,8 @@ impl Following {
             let first = from.0 as usize - 1;
             Ok(entries[first..entries.len().min(first + max.min(entries_at_once))].to_vec())
         });
-        let ports = Ports { read, seal: Arc::new(conformance::seal), durable: watching, tending: None };
+        let ports =
+            Ports { read, seal: Arc::new(conformance::seal), durable: watching, tending: None, unhurried: None };
         let projector = Projector::new(store.clone(), JOURNAL, ports);
         let (progress, shutdown) = (projector.progress(), CancellationToken::new());
         let token = shutdown.clone();
