@@ -11,6 +11,7 @@ use super::data_folder::DataFolder;
 use super::directory::SharedDirectory;
 use super::foundation::Foundation;
 use super::handle::Handle;
+use super::health::Health;
 use super::history::History;
 use super::inbox::Inbox;
 use super::ledger::Ledger;
@@ -41,7 +42,7 @@ use crate::engine::Engine;
 use crate::store::Store;
 use crate::telemetry::sequencer::Meters;
 use crate::vault::Vault;
-use crate::{console, dispatch, endpoint, intake, store};
+use crate::{console, dispatch, endpoint, intake};
 use anyhow::{Context as _, bail};
 use metrics_exporter_prometheus::PrometheusHandle;
 use smol_str::SmolStr;
@@ -79,6 +80,7 @@ pub struct Gateway {
     pub clock: Clock,
     pub addresses: Addresses,
     pub(super) out: WaysOut,
+    health: Arc<Health>,
     metrics: PrometheusHandle,
     reload: Reload,
     folder: DataFolder,
@@ -113,7 +115,6 @@ struct Unopened {
     from_release: mpsc::Receiver<dispatch::Inbox>,
     pending: Vec<Delivery>,
     journal: JournalId,
-    progress: Arc<store::Progress>,
     simulated: bool,
 }
 
@@ -179,6 +180,15 @@ impl Gateway {
             measured: false,
         };
         let sequencer = std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || sequencer.run())?;
+        let out = WaysOut::default();
+        let health = Health {
+            handle: handle.clone(),
+            progress,
+            links: ways.links.clone(),
+            brokers: settings.brokers.iter().map(|broker| SmolStr::new(&broker.name)).collect(),
+            endpoint_wanted: !settings.endpoint.listen.is_empty(),
+            out: out.clone(),
+        };
         let gateway = Self {
             handle,
             board,
@@ -189,14 +199,15 @@ impl Gateway {
             store,
             clock,
             addresses: Addresses::default(),
-            out: WaysOut::default(),
+            out,
+            health: Arc::new(health),
             metrics,
             reload: Reload { source, settings: Arc::new(settings), directory: ways.directory.clone(), calendars },
             folder,
             stop,
             sequencer,
         };
-        Ok((gateway, Unopened { ways, to_dispatch, from_release, pending, journal: journal_id, progress, simulated }))
+        Ok((gateway, Unopened { ways, to_dispatch, from_release, pending, journal: journal_id, simulated }))
     }
 
     /// The configuration comes into force, then people and messages come in.
@@ -206,12 +217,12 @@ impl Gateway {
         configuration: (Configuration, Arc<WrittenCalendars>),
         unopened: Unopened,
     ) -> anyhow::Result<()> {
-        let Unopened { ways, to_dispatch, from_release, pending, journal, progress, simulated } = unopened;
+        let Unopened { ways, to_dispatch, from_release, pending, journal, simulated } = unopened;
         put_in_force(&self.handle, configuration).await?;
         let desk = Dispatch::new(options::dispatch(settings, journal), ways.dispatch_ports(&self.out));
         self.stop.dispatch_tasks.spawn(desk.run(from_release, self.stop.dispatch.clone()));
         to_dispatch.send(dispatch::Inbox::Resync(pending)).await.context("start dispatch")?;
-        self.open_console(settings, &ways, progress, simulated)?;
+        self.open_console(settings, &ways, simulated)?;
         self.open_ways_in(settings, &ways).await?;
         self.open_control()
     }
@@ -232,32 +243,20 @@ impl Gateway {
             vault: self.vault.clone(),
             clock: self.clock.clone(),
             ledger: Arc::clone(&self.ledger),
+            health: Arc::clone(&self.health),
             out: self.out.clone(),
             addresses: self.addresses.clone(),
             reload: self.reload.clone(),
         }
     }
 
-    fn open_console(
-        &mut self,
-        settings: &Settings,
-        ways: &WaysIn,
-        progress: Arc<store::Progress>,
-        simulated: bool,
-    ) -> anyhow::Result<()> {
+    fn open_console(&mut self, settings: &Settings, ways: &WaysIn, simulated: bool) -> anyhow::Result<()> {
         let options = options::console(settings, simulated);
         let clock = self.clock.of_people();
         let people = People { vault: self.vault.clone(), clock: clock.clone() };
         let (sign_in, session, sign_out, first) = (people.clone(), people.clone(), people.clone(), people);
         let (command, rules) = (self.handle.clone(), self.handle.clone());
-        let health = super::health::Health {
-            handle: self.handle.clone(),
-            progress: Arc::clone(&progress),
-            links: ways.links.clone(),
-            brokers: settings.brokers.iter().map(|broker| SmolStr::new(&broker.name)).collect(),
-            endpoint_wanted: !settings.endpoint.listen.is_empty(),
-            out: self.out.clone(),
-        };
+        let (health, progress) = (Arc::clone(&self.health), Arc::clone(&self.health.progress));
         self.stop.console_tasks.spawn(super::metering::upkeep(self.metrics.clone(), self.stop.console.clone()));
         let metered_clock = self.clock.clone();
         let page = super::metering::Page {

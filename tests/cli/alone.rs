@@ -27,6 +27,9 @@ fn a_gateway_finds_what_was_set_up_before_it_started() {
     let status = house.json(&["status"]);
     // One more than was imported: the gateway registers itself.
     assert_eq!((&status["assets"], &status["devices"], &status["crews"]), (&json!(2), &json!(2), &json!(1)));
+    let store = status["parts"].as_array().unwrap().iter().find(|part| part["name"] == "store").unwrap();
+    assert_eq!((&store["ready"], &store["required"]), (&json!(true), &json!(false)), "{status:#}");
+    assert!(house.rettidig(&["status"]).expect_code(0).out.contains("\njournal         writing\n"));
     let users = house.json(&["user", "list"])["users"].clone();
     assert_eq!(users[0]["roles"], json!(["operator=nord", "auditor"]));
     assert_eq!(house.json(&["client", "list"])["clients"][0]["role"], "crew=waste-1");
@@ -120,6 +123,8 @@ fn what_cannot_be_done_says_why() {
     for (arguments, code, word) in [
         (vec!["status"], 69, "no gateway runs"),
         (vec!["reload"], 69, "no gateway runs"),
+        (vec!["store", "rebuild"], 69, "no data folder"),
+        (vec!["store", "rebuild", "--verify", "--lose-older"], 2, "cannot be used with"),
         (vec!["client", "list"], 69, "no data folder"),
         (vec!["quarantine"], 69, "no history"),
         (vec!["client", "add", "x", "--role", "device=+"], 1, "none of / +"),

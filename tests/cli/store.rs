@@ -25,6 +25,8 @@ fn history_is_rebuilt_and_compared(database: Option<&str>, spoil: &dyn Fn(&House
     let house = House::new();
     let run = |arguments: &[&str], code| told(with(&house, database, arguments), code);
     run(&["store", "status"], 69);
+    run(&["store", "rebuild"], 69);
+    assert!(!house.path("data").exists(), "a folder that is not there is not made");
     for (kind, text) in
         [("assets", "id;kind\nbin-1;bin\n"), ("devices", "id;sensor_type;asset\nsensor-1;bin-level;bin-1\n")]
     {

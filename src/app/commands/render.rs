@@ -1,6 +1,6 @@
 //! Answers as a person reads them in a terminal.
 
-use crate::app::control::{AlarmRow, ClientRow, FaultRow, Response, RuleRow, Status, TaskRow, UserRow};
+use crate::app::control::{AlarmRow, ClientRow, FaultRow, Part, Response, RuleRow, Status, TaskRow, UserRow};
 use std::fmt::Write as _;
 
 /// Between two columns.
@@ -75,7 +75,11 @@ fn status(status: &Status) -> String {
     };
     let Status { assets, devices, devices_silent, crews, people, received, quarantined, duplicates, .. } = status;
     let ledger = if status.ledger_balanced { "balanced" } else { "NOT BALANCED" };
-    [
+    let part = |part: &Part| {
+        let state = if part.ready { "" } else { "NOT READY: " };
+        (part.name.clone(), format!("{state}{}", part.detail))
+    };
+    let known = [
         ("program", format!("{}, process {}", status.program, status.process)),
         ("mqtt", addresses(&status.mqtt)),
         ("mqtts", addresses(&status.mqtts)),
@@ -90,8 +94,9 @@ fn status(status: &Status) -> String {
         ("since the start", format!("{received} messages, {quarantined} quarantined, {duplicates} duplicates")),
         ("waiting", format!("{} events; ledger {ledger}", status.waiting)),
     ]
-    .map(|(name, value)| format!("{name:<16}{value}"))
-    .join("\n")
+    .map(|(name, value)| (name.to_owned(), value));
+    let lines = known.into_iter().chain(status.parts.iter().map(part));
+    lines.map(|(name, value)| format!("{name:<16}{value}")).collect::<Vec<_>>().join("\n")
 }
 
 fn clients_table(clients: &[ClientRow]) -> String {

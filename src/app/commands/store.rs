@@ -35,7 +35,7 @@ pub enum StoreCommand {
         #[arg(long)]
         verify: bool,
         /// Also when the journal no longer holds what some of the history was made from
-        #[arg(long)]
+        #[arg(long, conflicts_with = "verify")]
         lose_older: bool,
         /// One JSON object instead of text
         #[arg(long)]
@@ -183,7 +183,12 @@ fn alone(
     verify: bool,
     work: impl FnOnce(&Ground<'_>) -> anyhow::Result<Outcome>,
 ) -> anyhow::Result<Outcome> {
-    let folder = match DataFolder::own(&settings.data.folder) {
+    let folder = &settings.data.folder;
+    if !folder.is_dir() {
+        complain(&format!("there is no data folder at \"{}\"; a gateway that runs makes it", folder.display()));
+        return Ok(Outcome::Unavailable);
+    }
+    let folder = match DataFolder::own(folder) {
         Ok(folder) => folder,
         Err(error @ DataFolderError::Held { .. }) => {
             complain(&error.to_string());

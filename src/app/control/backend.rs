@@ -8,6 +8,7 @@ use crate::app::clock::Clock;
 use crate::app::foundation::Foundation;
 use crate::app::gateway::Addresses;
 use crate::app::handle::Handle;
+use crate::app::health::Health;
 use crate::app::ledger::Ledger;
 use crate::app::ways_in::WaysOut;
 use crate::config::Loaded;
@@ -35,6 +36,7 @@ pub struct Running {
     pub(in crate::app) vault: Vault,
     pub(in crate::app) clock: Clock,
     pub(in crate::app) ledger: Arc<Ledger>,
+    pub(in crate::app) health: Arc<Health>,
     pub(in crate::app) out: WaysOut,
     pub(in crate::app) addresses: Addresses,
     pub(in crate::app) reload: Reload,

@@ -24,5 +24,5 @@ pub use reload::Reload;
 pub use serve::serve;
 pub use socket::{AskError, Listener, ask};
 pub use wire::{
-    AlarmRow, ClientRow, Failure, FailureKind, FaultRow, Request, Response, RuleRow, Status, TaskRow, UserRow,
+    AlarmRow, ClientRow, Failure, FailureKind, FaultRow, Part, Request, Response, RuleRow, Status, TaskRow, UserRow,
 };

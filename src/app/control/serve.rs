@@ -1,8 +1,9 @@
 //! One request in, one response out, whoever serves it.
 
 use super::backend::{Backend, Running};
-use super::wire::{Failure, FailureKind, Request, Response, Status, written};
+use super::wire::{Failure, FailureKind, Part, Request, Response, Status, written};
 use super::{alarms, logins, registry, reload};
+use crate::console::HealthPart;
 
 /// Serves a request.
 ///
@@ -38,6 +39,11 @@ fn running(backend: &Backend) -> Result<&Running, Failure> {
     backend.running().ok_or_else(|| Failure::new(FailureKind::Unavailable, "no gateway runs on this data folder"))
 }
 
+fn part(part: HealthPart) -> Part {
+    let HealthPart { name, ready, required, behind, detail } = part;
+    Part { name, ready, required, behind, detail }
+}
+
 async fn status(running: &Running) -> Result<Response, Failure> {
     let addresses = &running.addresses;
     let counts = running.ledger.counts();
@@ -52,6 +58,7 @@ async fn status(running: &Running) -> Result<Response, Failure> {
         duplicates: counts.duplicates,
         waiting: running.handle.waiting(),
         ledger_balanced: counts.balanced(),
+        parts: running.health.now().parts.into_iter().map(part).collect(),
         ..Status::default()
     };
     let look = running.handle.look(move |engine| {

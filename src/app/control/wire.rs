@@ -177,6 +177,21 @@ pub struct Status {
     /// Events that wait to be decided.
     pub waiting: usize,
     pub ledger_balanced: bool,
+    /// As `/health/ready` tells it.
+    #[serde(default)]
+    pub parts: Vec<Part>,
+}
+
+/// A part of the gateway, and whether it does its work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    pub name: String,
+    pub ready: bool,
+    /// The gateway is not ready without it.
+    pub required: bool,
+    /// Entries it is behind the journal, where that means something.
+    pub behind: Option<u64>,
+    pub detail: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
