@@ -82,7 +82,7 @@ impl Asked<'_> {
                 (service, service)
             }
         };
-        let factors: [f64; 7] = std::array::from_fn(|day| container.fill.weekday(day as u8, &settings, &prior));
+        let factors = container.fill.weekdays(&settings, &prior);
         let horizon = self.horizon(container.fill.observed_at?, end, &factors);
         let p = container.fill.p_overflow(horizon, &settings, &prior)?;
         Some(Outcome { rises: true, ..Outcome::number(p) }.turning(turns_at))
@@ -119,8 +119,8 @@ impl Asked<'_> {
         let measured_at = container.fill.observed_at?;
         container.fill.level()?;
         let (weekday, _) = self.local_day(measured_at);
-        let told = container.fill.time_to_full(weekday as u8, |_| 1.0, &settings, &prior);
-        let days = told.map_or(f64::from(DAYS_MAX), |interval| interval.median);
+        let told = container.fill.median_to_full(weekday as u8, |_| 1.0, &settings, &prior);
+        let days = told.unwrap_or(f64::from(DAYS_MAX));
         let full_at = measured_at + Span::from_micros(libm::ceil(days * DAY as f64) as i64);
         let left = Outcome { at_least: told.is_none(), ..self.until(full_at) };
         Some(left)

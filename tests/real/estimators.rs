@@ -220,7 +220,7 @@ fn make(
     settings: &Settings,
     prior: &rettidig::estimate::fill::Prior,
 ) -> Made {
-    let factors: [f64; 7] = std::array::from_fn(|day| fill.weekday(day as u8, settings, prior));
+    let factors = fill.weekdays(settings, prior);
     let outlook = fill.outlook(settings, prior).unwrap();
     let (mut quantiles, mut p) = (Vec::new(), Vec::new());
     for days in HORIZONS {
@@ -459,7 +459,7 @@ fn wyndham_six_steps() {
             {
                 // The day from this value to the next is that of the middle between them.
                 let day = ((at.as_micros() + DAY / 2).div_euclid(DAY) + 3).rem_euclid(7) as u8;
-                let level = outlook.level(Horizon::of_days(&[fill.weekday(day, &settings, &prior)]));
+                let level = outlook.level(Horizon::of_days(&[fill.weekdays(&settings, &prior)[usize::from(day)]]));
                 let others = [false, true].map(|by| other.quantiles(step / 10.0, at, 1.0, by));
                 ahead = Some((at, [level.low, level.median, level.high.unwrap()], others, step / 10.0));
             }

@@ -131,10 +131,10 @@ impl Fill {
         self.steady.blocked
     }
 
-    /// Factor of a weekday (0 Monday) for a [`Horizon`], to be multiplied with the day's own multiplier.
+    /// Factors of the weekdays from Monday on for a [`Horizon`], to be multiplied with the day's own multiplier.
     #[must_use]
-    pub fn weekday(&self, weekday: u8, settings: &Settings, prior: &Prior) -> f64 {
-        self.demand.weekday(weekday, settings, prior)
+    pub fn weekdays(&self, settings: &Settings, prior: &Prior) -> [f64; 7] {
+        self.demand.weekdays(settings, prior)
     }
 
     /// Level, rate and variance of this moment; none before the first level.
@@ -165,9 +165,30 @@ impl Fill {
         settings: &Settings,
         prior: &Prior,
     ) -> Option<Interval> {
-        let factors: [f64; 7] = std::array::from_fn(|day| self.weekday(day as u8, settings, prior));
-        let of_day = |n: u16| factors[(usize::from(weekday) + usize::from(n)) % 7] * multiplier(n);
-        self.outlook(settings, prior)?.time_to_full(of_day)
+        self.outlook(settings, prior)?.time_to_full(self.coming_days(weekday, multiplier, settings, prior))
+    }
+
+    /// The median of [`Fill::time_to_full`] alone, in days.
+    #[must_use]
+    pub fn median_to_full(
+        &self,
+        weekday: u8,
+        multiplier: impl Fn(u16) -> f64,
+        settings: &Settings,
+        prior: &Prior,
+    ) -> Option<f64> {
+        self.outlook(settings, prior)?.median_to_full(self.coming_days(weekday, multiplier, settings, prior))
+    }
+
+    fn coming_days(
+        &self,
+        weekday: u8,
+        multiplier: impl Fn(u16) -> f64,
+        settings: &Settings,
+        prior: &Prior,
+    ) -> impl Fn(u16) -> f64 {
+        let factors = self.weekdays(settings, prior);
+        move |n| factors[(usize::from(weekday) + usize::from(n)) % 7] * multiplier(n)
     }
 
     /// An emptying is no rise: what follows is counted from the first level after it.

@@ -182,16 +182,22 @@ impl Demand {
     /// seven have mean 1 and stay between 0.05 and 7.
     #[must_use]
     pub fn weekday(&self, weekday: u8, settings: &Settings, prior: &Prior) -> f64 {
+        self.weekdays(settings, prior)[usize::from(weekday % 7)]
+    }
+
+    /// The factors of all seven, from Monday on.
+    #[must_use]
+    pub fn weekdays(&self, settings: &Settings, prior: &Prior) -> [f64; 7] {
         let seen = self.weekday_days.iter().filter(|days| **days > 0).count() as f64;
         let average = self.weekday_means.iter().map(|mean| f64::from(*mean)).sum::<f64>() / seen.max(1.0);
-        let mixed = |day: usize| {
+        let mixed: [f64; 7] = std::array::from_fn(|day| {
             let days = f64::from(self.weekday_days[day]);
             let own =
                 if average > 0.001 { (f64::from(self.weekday_means[day]) / average).clamp(0.05, 7.0) } else { 1.0 };
             (days * own + settings.shrink * prior.weekdays[day]) / (days + settings.shrink)
-        };
-        let sum: f64 = (0..7).map(mixed).sum();
-        (mixed(usize::from(weekday % 7)) * 7.0 / sum).clamp(0.05, 7.0)
+        });
+        let sum: f64 = mixed.iter().sum();
+        mixed.map(|factor| (factor * 7.0 / sum).clamp(0.05, 7.0))
     }
 
     const fn own(&self) -> bool {

@@ -102,35 +102,46 @@ impl Outlook {
     /// Days until it is full, with an 80 % interval; `factors` tells the factor of the day that begins `n` days from
     /// this moment. None when that is more likely than not further away than [`DAYS_MAX`] days.
     #[must_use]
-    pub fn time_to_full(&self, mut factors: impl FnMut(u16) -> f64) -> Option<Interval> {
-        let mut crossed = [None; 3];
+    pub fn time_to_full(&self, factors: impl Fn(u16) -> f64) -> Option<Interval> {
+        let median = self.full_after(0.0, &factors)?;
+        let low = self.full_after(-TENTH, &factors).unwrap_or(median);
+        Some(Interval { low, median, high: self.full_after(TENTH, &factors) })
+    }
+
+    /// The median of [`Outlook::time_to_full`] alone.
+    #[must_use]
+    pub fn median_to_full(&self, factors: impl Fn(u16) -> f64) -> Option<f64> {
+        self.full_after(0.0, &factors)
+    }
+
+    /// Days until it is full though it rises by so many deviations less than is likely.
+    fn full_after(&self, deviations: f64, factors: &impl Fn(u16) -> f64) -> Option<f64> {
         let mut before = Horizon::default();
         for day in 0..DAYS_MAX {
             let factor = factors(day);
             let mut after = before;
             after.add(factor, 1.0);
-            for (found, p) in crossed.iter_mut().zip([0.1, 0.5, 0.9]) {
-                if found.is_none() && self.p_overflow(after) >= p {
-                    *found = Some(f64::from(day) + self.share_of_day(before, factor, p));
-                }
-            }
-            if crossed[2].is_some() {
-                break;
+            if self.full_at(after, deviations) {
+                return Some(f64::from(day) + self.share_of_day(before, factor, deviations));
             }
             before = after;
         }
-        let median = crossed[1]?;
-        Some(Interval { low: crossed[0].unwrap_or(median), median, high: crossed[2] })
+        None
     }
 
-    /// Where in the day the probability reaches `p`: 20 halvings, about a tenth of a second.
-    fn share_of_day(&self, before: Horizon, factor: f64, p: f64) -> f64 {
+    fn full_at(&self, horizon: Horizon, deviations: f64) -> bool {
+        let (mean, deviation) = self.at(horizon);
+        mean - deviations * deviation >= 1.0
+    }
+
+    /// Where in the day it is full: 20 halvings, about a tenth of a second.
+    fn share_of_day(&self, before: Horizon, factor: f64, deviations: f64) -> f64 {
         let (mut low, mut high) = (0.0, 1.0);
         for _ in 0..20 {
             let middle = f64::midpoint(low, high);
             let mut horizon = before;
             horizon.add(factor, middle);
-            if self.p_overflow(horizon) >= p { high = middle } else { low = middle }
+            if self.full_at(horizon, deviations) { high = middle } else { low = middle }
         }
         high
     }

@@ -205,7 +205,8 @@ fn rate_and_weekdays_are_learned() {
     let average = (5.0 * 0.08 + 2.0 * 0.16) / 7.0;
     let rate = bin.fill.demand.rate(&bin.prior);
     assert!((rate - average).abs() < 0.1 * average, "{rate} is not {average}");
-    let ratio = bin.fill.weekday(5, &PERCENT, &bin.prior) / bin.fill.weekday(1, &PERCENT, &bin.prior);
+    let weekdays = bin.fill.weekdays(&PERCENT, &bin.prior);
+    let ratio = weekdays[5] / weekdays[1];
     assert!(ratio > 1.6, "Saturday to Tuesday {ratio}");
 }
 
@@ -231,7 +232,7 @@ fn before_three_cycles_the_cluster_speaks() {
     assert!((prior.rate - 1.8 / 7.0).abs() < 0.02 && prior.weekdays[5] > 2.0 && prior.variance > 0.005);
     let fill = Fill::new(1_200.0, &prior);
     assert!((fill.demand.rate(&prior) - prior.rate).abs() < 1e-12);
-    assert!((fill.weekday(5, &PERCENT, &prior) - prior.weekdays[5]).abs() < 0.05);
+    assert!((fill.weekdays(&PERCENT, &prior)[5] - prior.weekdays[5]).abs() < 0.05);
 }
 
 #[test]
@@ -332,7 +333,7 @@ proptest! {
             prop_assert!(fill.level().is_none_or(|level| (0.0..=1.05).contains(&level)));
             prop_assert!(fill.demand.rate.is_finite() && fill.demand.rate >= 0.0);
             prop_assert!(fill.demand.variance.is_finite() && fill.demand.variance >= 0.0);
-            let sum: f64 = (0..7).map(|day| fill.weekday(day, settings, prior)).sum();
+            let sum: f64 = fill.weekdays(settings, prior).iter().sum();
             prop_assert!((6.5..=7.5).contains(&sum), "weekdays add up to {}", sum);
             if let Some(full) = fill.time_to_full(2, |_| 1.0, settings, prior) {
                 prop_assert!(full.low <= full.median && full.high.is_none_or(|high| full.median <= high));
