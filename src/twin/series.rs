@@ -19,6 +19,15 @@ const QUOTED_CHARS: usize = 40;
 pub(crate) struct Row {
     pub at: Timestamp,
     pub percent: f64,
+    pub line: u64,
+}
+
+/// What was wrong with a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Faults {
+    /// The first.
+    pub first: Vec<RowFault>,
+    pub count: u64,
 }
 
 /// One file.
@@ -44,27 +53,49 @@ pub struct RowFault {
 struct Columns {
     time: usize,
     value: usize,
+    /// Which container a row is about.
+    container: Option<usize>,
 }
 
 const TIME_NAMES: [&str; 6] = ["time", "tid", "date", "dato", "observed", "stamp"];
-const VALUE_NAMES: [&str; 7] = ["fill", "fyld", "pct", "percent", "value", "level", "niveau"];
+const VALUE_NAMES: [&str; 8] = ["fill", "fyld", "fullness", "pct", "percent", "value", "level", "niveau"];
+/// The first that any column has counts; the last only as a whole.
+const CONTAINER_NAMES: [&str; 8] = ["serial", "container", "beholder", "spand", "bin", "asset", "device", "id"];
 
-/// Reads the text of one file; `file` is its name as faults quote it.
+/// Reads the text of one file about one container; `file` is its name as faults quote it.
 pub(crate) fn read(file: &str, bytes: &[u8]) -> Series {
+    let mut rows = Vec::new();
+    let faults = read_each(file, bytes, |_, row| {
+        if rows.len() == ROWS_MAX {
+            return Err(format!("more than {ROWS_MAX} rows: this one is left out"));
+        }
+        rows.push(row);
+        Ok(())
+    });
+    Series { rows, faults: faults.first, faults_count: faults.count }
+}
+
+/// Hands over row by row, with what the column says that names containers, if there is one. A row that is not taken is a
+/// fault with the reason given.
+pub(crate) fn read_each(
+    file: &str,
+    bytes: &[u8],
+    mut take: impl FnMut(Option<&str>, Row) -> Result<(), String>,
+) -> Faults {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let delimiter = delimiter(bytes);
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(bytes);
-    let mut series = Series::default();
+    let mut faults = Faults::default();
     let mut columns = None;
     let mut record = csv::ByteRecord::new();
     loop {
         match reader.read_byte_record(&mut record) {
-            Ok(false) => return series,
+            Ok(false) => return faults,
             Ok(true) => {}
             Err(error) => {
                 let line = error.position().map_or(0, csv::Position::line);
-                series.fault(file, line, format!("cannot be read: {error}"));
+                faults.add(file, line, format!("cannot be read: {error}"));
                 continue;
             }
         }
@@ -80,22 +111,18 @@ pub(crate) fn read(file: &str, bytes: &[u8]) -> Series {
             }
             found
         };
-        if series.rows.len() == ROWS_MAX {
-            series.fault(file, line, format!("more than {ROWS_MAX} rows: the rest is left out"));
-            return series;
-        }
-        match row.read(known) {
-            Ok(row) => series.rows.push(row),
-            Err(why) => series.fault(file, line, why),
+        let container = known.container.and_then(|column| row.text(column));
+        if let Err(why) = row.read(known, line).and_then(|row| take(container.as_deref(), row)) {
+            faults.add(file, line, why);
         }
     }
 }
 
-impl Series {
-    fn fault(&mut self, file: &str, line: u64, why: String) {
-        self.faults_count += 1;
-        if self.faults.len() < FAULTS_KEPT {
-            self.faults.push(RowFault { file: file.to_owned(), line, why });
+impl Faults {
+    pub fn add(&mut self, file: &str, line: u64, why: String) {
+        self.count += 1;
+        if self.first.len() < FAULTS_KEPT {
+            self.first.push(RowFault { file: file.to_owned(), line, why });
         }
     }
 }
@@ -125,16 +152,22 @@ impl Record<'_> {
                 moment(&text).is_none() && names.iter().any(|name| text.contains(name))
             })
         };
-        let first_two = Columns { time: 0, value: 1 };
-        match (named(&TIME_NAMES), named(&VALUE_NAMES)) {
-            (Some(time), Some(value)) => (Columns { time, value }, true),
-            (Some(time), None) => (Columns { time, value: usize::from(time == 0) }, true),
-            (None, Some(value)) => (Columns { time: usize::from(value == 0), value }, true),
-            (None, None) => (first_two, self.text(0).is_some_and(|text| is_a_word(&text))),
-        }
+        let (time, value, is_header) = match (named(&TIME_NAMES), named(&VALUE_NAMES)) {
+            (Some(time), Some(value)) => (time, value, true),
+            (Some(time), None) => (time, usize::from(time == 0), true),
+            (None, Some(value)) => (usize::from(value == 0), value, true),
+            (None, None) => (0, 1, self.text(0).is_some_and(|text| is_a_word(&text))),
+        };
+        let others = || (0..self.record.len()).filter(|column| *column != time && *column != value);
+        let names = |column: usize, name: &str| {
+            let text = self.text(column).unwrap_or_default().to_lowercase();
+            text == name || name.len() > 2 && text.contains(name)
+        };
+        let container = CONTAINER_NAMES.iter().find_map(|name| others().find(|column| names(*column, name)));
+        (Columns { time, value, container: container.filter(|_| is_header) }, is_header)
     }
 
-    fn read(&self, columns: Columns) -> Result<Row, String> {
+    fn read(&self, columns: Columns, line: u64) -> Result<Row, String> {
         let field = |column: usize, what: &str| {
             self.text(column).filter(|text| !text.is_empty()).ok_or_else(|| format!("has no {what}"))
         };
@@ -142,7 +175,7 @@ impl Record<'_> {
         let at = moment(&time).ok_or_else(|| format!("{} is not a time", quoted(&time)))?;
         let value = field(columns.value, "value")?;
         let percent = self.number(&value).ok_or_else(|| format!("{} is not a number", quoted(&value)))?;
-        Ok(Row { at, percent })
+        Ok(Row { at, percent, line })
     }
 
     fn number(&self, text: &str) -> Option<f64> {

@@ -371,6 +371,12 @@ fn a_journal_is_replayed_through_two_rule_sets() {
     let full = of("bin-full");
     assert_eq!((&full["against"]["alarms"], &full["new"]["alarms"]), (&json!(2), &json!(1)), "{compared:#}");
     assert_eq!((&full["against"]["open_at_the_end"], &full["new"]["open_at_the_end"]), (&json!(1), &json!(1)));
+    // What people did is in the journal; of its bin it is asked as well what would have been.
+    assert_eq!(compared["levels"], json!("recorded"));
+    assert_eq!(compared["policies"][2]["levels"], json!("modelled"), "{compared:#}");
+    assert_eq!(compared["bins"].as_array().unwrap().len(), 1, "a bed is no bin: {compared:#}");
+    let notes = compared["notes"].to_string();
+    assert!(notes.contains("Of beds and everything else that is no bin, only alarms and tasks"), "{notes}");
     // The bed that says nothing is silent with both.
     assert_eq!(of("bed-device-silent")["new"]["alarms"], json!(1), "{compared:#}");
     assert_eq!((&compared["against"]["refused"], &compared["new"]["refused"]), (&json!(0), &json!(0)));

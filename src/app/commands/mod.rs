@@ -15,6 +15,7 @@ pub mod logins;
 mod password;
 mod past;
 pub mod quarantine;
+mod recorded;
 pub mod registry;
 mod render;
 pub mod replay;

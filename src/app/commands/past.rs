@@ -50,10 +50,14 @@ impl Progress {
     }
 
     pub fn tell(&mut self, done: u64, of: u64) {
+        self.tell_of("events", done, of);
+    }
+
+    pub fn tell_of(&mut self, what: &str, done: u64, of: u64) {
         if self.shown {
             self.told = true;
             // A terminal that is gone needs nothing.
-            write!(io::stderr(), "\r\x1b[K{done} of {of} events").ok();
+            write!(io::stderr(), "\r\x1b[K{done} of {of} {what}").ok();
         }
     }
 

@@ -1,42 +1,53 @@
-//! `rettidig backtest`: two rule sets over the same data, and what each of them would have called for.
+//! `rettidig backtest`: rule sets and other policies over the same data, and what each of them would have called for.
 //!
-//! What was measured is taken from a journal or from recorded series, and goes through one engine for each rule set, the
-//! one that decides live. Nobody answers: the data hold what people did, and alarms end when the data say so. Only of a
-//! momentary rule a task is done at once, because no value would ever end it. What a rule set would have changed in the
-//! data, such as when a bin is emptied, is not modelled.
+//! `recorded` takes the values as they were: they go from a journal or from recorded series through one engine for each
+//! of two rule sets, the one that decides live. Nobody answers: the data hold what people did. `modelled` asks what would
+//! have been: `deposits` works out what was put into each container, and every policy empties its own (`rounds` rule sets,
+//! `plans` the others), a `crew` comes when it is called, and a `walk` keeps account of one container. Of beds and other
+//! assets nothing is modelled.
 //!
-//! Start with `over_journal` and `over_series`; `course` is one rule set on its way, `render`, `wire` and `page` show what
-//! came of both.
+//! Start with `recorded::over_journal` and `modelled::counterfactual`; `render`, `wire` and `page` show what came of it.
 
 mod course;
+mod crew;
+mod deposits;
+mod losses;
+mod modelled;
 mod page;
+mod plans;
+mod plot;
+mod recorded;
 mod render;
+mod rounds;
+mod walk;
 mod wire;
+mod words;
 
-use super::replaying::{begin, each_entry};
+#[cfg(test)]
+mod tests;
+
 use crate::config::WrittenCalendars;
-use crate::domain::asset::{Asset, Device};
+use crate::domain::asset::{Asset, Device, SensorType};
 use crate::domain::configuration::Configuration;
-use crate::domain::event::{Event, RegistryChange};
-use crate::domain::ids::{AssetId, AssetKind, ClientId, ContentHash, DeviceId, PropertyName, RuleId, Seq};
+use crate::domain::event::RegistryChange;
+use crate::domain::ids::{AssetId, AssetKind, ClientId, ContentHash, DeviceId, PropertyName, RuleId};
 use crate::domain::observation::{Finite, Identity, Observation, Observed, Quality, Value};
-use crate::domain::reason::Verdict;
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::uplink::Ingress;
-use crate::engine::Image;
-use crate::journal::{JournalError, Past, Reader, Sealing};
-use course::Course;
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
 
 pub use course::{Count, Tally};
+pub use losses::Loss;
+pub use modelled::{Container, GROUP, Groups, Modelled, Outcome, counterfactual};
+pub use recorded::{over_journal, over_series};
+pub use walk::{Daily, Figures};
 
 /// What recorded series are taken for.
 const KIND: &str = "bin";
 const PROPERTY: &str = "fill";
 /// Registry changes in one event.
 const CHANGES_AT_ONCE: usize = 1_000;
-const TELL_EVERY: u64 = 16_384;
 
 /// One rule set, with the settings and calendars around it.
 pub struct Policy<'a> {
@@ -46,17 +57,90 @@ pub struct Policy<'a> {
     pub calendars: &'a WrittenCalendars,
 }
 
-/// The values of one container, in order of time.
+/// Who decides when a container is emptied.
+pub enum Contender<'a> {
+    Rules(&'a Policy<'a>),
+    /// A crew is called at this share of the volume.
+    Level(f64),
+    /// A plan of so many days; none: tuned for each container.
+    Fixed(Option<u16>),
+}
+
+/// How the work is modelled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// A called crew comes with a service of the container's route; otherwise it drives out for the call.
+    pub with_service: bool,
+    /// From a call to the crew, or to the earliest service it comes with. None: the next service, or a day.
+    pub respond: Option<Span>,
+    /// Share of each container's time, its first, that a plan is tuned on and no policy is judged by.
+    pub tuned_on: f64,
+    /// A tuned plan lets a container be full for at most this share of the time.
+    pub full_at_most: f64,
+    /// Tasks of this kind are to empty a container.
+    pub task: SmolStr,
+    /// The policy whose losses are told; 0 is how it was.
+    pub judged: Option<usize>,
+    pub threads: usize,
+}
+
+/// The values of one container: in order of time, no time twice.
 pub struct Series {
-    pub asset: AssetId,
+    pub asset: Asset,
     /// Shares of the volume.
     pub values: Vec<(Timestamp, f64)>,
 }
 
-/// What came of both.
+/// Everything that a backtest found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// Two rule sets, rule by rule.
+    pub compared: Option<Compared>,
+    /// What every policy would have made of the containers.
+    pub policies: Option<Policies>,
+    /// What was read.
+    pub data: String,
+    pub left_out: LeftOut,
+}
+
+/// The policies of a modelled run, and how it was modelled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policies {
+    pub model: Model,
+    /// As they were asked for; without the first, which is how it was.
+    pub names: Vec<PolicyName>,
+    pub modelled: Modelled,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum PolicyName {
+    Rules(String),
+    Level(f64),
+    Fixed(Option<u16>),
+}
+
+/// Rows that could not be used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    pub rows: u64,
+    /// The first of each file.
+    pub first: Vec<BadRow>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadRow {
+    pub file: String,
+    pub line: u64,
+    pub why: String,
+}
+
+/// Two rule sets over the same data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compared {
-    pub data: String,
+    /// Each rule set emptied its own containers; otherwise the levels are as recorded.
+    pub modelled: bool,
+    /// There were assets that are no containers, of which only alarms and tasks are compared.
+    pub others: bool,
     pub from: Timestamp,
     pub until: Timestamp,
     /// Messages with values.
@@ -82,153 +166,37 @@ pub struct Row {
     pub new: Option<Count>,
 }
 
-/// Replays the journal through both rule sets.
-///
-/// # Errors
-/// The journal cannot be read.
-pub fn over_journal(
-    folder: &Path,
-    sealing: &Sealing,
-    [against, new]: [&Policy<'_>; 2],
-    mut progress: impl FnMut(u64, u64),
-) -> Result<Compared, JournalError> {
-    let past = Past::open(folder)?;
-    let snapshot = if past.first.0 > Seq(1) { past.oldest_snapshot(sealing)? } else { None };
-    if past.first.0 > Seq(1) && snapshot.is_none() {
-        return Err(JournalError::NoSnapshot { folder: folder.to_owned(), first: past.first.0 });
-    }
-    let engine = begin(snapshot.as_ref())?;
-    let (from, begun) = if snapshot.is_some() { (engine.now(), engine.seq()) } else { (past.first.1, Seq(0)) };
-    let registered = registry_of(engine.image());
-    let mut courses = [Course::begin(against, from), Course::begin(new, from)];
-    for changes in registered.chunks(CHANGES_AT_ONCE) {
-        both(&mut courses, |course| course.register(from, changes));
-    }
-    let (mut reports, mut reader) = (0, Reader::open(folder, sealing.clone())?);
-    each_entry(&mut reader, begun.next(), past.last.0, |entry| {
-        match (&entry.event, entry.decision.verdict) {
-            (Event::Observed(observed), Verdict::Accepted | Verdict::Redacted) => {
-                reports += 1;
-                both(&mut courses, |course| course.report(entry.at, observed));
-            }
-            (Event::Registered(changes), Verdict::Accepted) => {
-                both(&mut courses, |course| course.register(entry.at, changes));
-            }
-            (Event::Started, _) => both(&mut courses, |course| course.start(entry.at)),
-            _ => {}
-        }
-        if entry.seq.0.is_multiple_of(TELL_EVERY) {
-            progress(entry.seq.0 - begun.0, past.last.0.0 - begun.0);
-        }
-        true
-    })?;
-    let until = past.last.1;
-    let data = format!("journal {}, events {} to {}", past.journal_id, begun.next(), past.last.0);
-    Ok(compared(data, (from, until), reports, courses))
-}
-
-/// Plays recorded fill levels through both rule sets: one container for each series.
-pub fn over_series(
-    series: &[Series],
-    [against, new]: [&Policy<'_>; 2],
-    mut progress: impl FnMut(u64, u64),
-) -> Option<Compared> {
-    let moments = || series.iter().flat_map(|series| series.values.iter().map(|(at, _)| *at));
-    let (from, until) = (moments().min()?, moments().max()?);
-    let mut courses = [Course::begin(against, from), Course::begin(new, from)];
-    for (course, policy) in courses.iter_mut().zip([against, new]) {
-        for some in series.chunks(CHANGES_AT_ONCE / 2) {
-            course.register(from, &containers(some, policy.configuration));
-        }
-    }
-    // The next value of each series, the earliest first.
-    let mut next: BTreeSet<(Timestamp, usize)> = BTreeSet::new();
-    let mut places = vec![0; series.len()];
-    next.extend(series.iter().enumerate().filter_map(|(at, series)| Some((series.values.first()?.0, at))));
-    let total = series.iter().map(|series| series.values.len() as u64).sum();
-    let mut reports = 0;
-    while let Some((at, which)) = next.pop_first() {
-        let Some((series, place)) = series.get(which).zip(places.get_mut(which)) else { continue };
-        let Some((_, value)) = series.values.get(*place) else { continue };
-        *place += 1;
-        next.extend(series.values.get(*place).map(|(at, _)| (*at, which)));
-        if let Some(observed) = level(&series.asset, at, *value) {
-            reports += 1;
-            both(&mut courses, |course| course.report(at, &observed));
-        }
-        if reports % TELL_EVERY == 0 {
-            progress(reports, total);
-        }
-    }
-    let data = format!("{} recorded series", series.len());
-    Some(compared(data, (from, until), reports, courses))
-}
-
-fn both<'p>(courses: &mut [Course<'p>; 2], mut each: impl FnMut(&mut Course<'p>)) {
-    for course in courses {
-        each(course);
+impl Series {
+    /// A bin that nothing is known of but its name.
+    #[must_use]
+    pub fn of(name: &str, values: Vec<(Timestamp, f64)>) -> Self {
+        let (id, kind, attributes) = (AssetId::new(name), AssetKind::new(KIND), BTreeMap::new());
+        Self { asset: Asset { id, kind, area: None, position: None, person: None, attributes }, values }
     }
 }
 
-fn compared(
-    data: String,
-    (from, until): (Timestamp, Timestamp),
-    reports: u64,
-    [against, new]: [Course<'_>; 2],
-) -> Compared {
-    let [against_name, new_name] = [&against, &new].map(|course| course.name().to_owned());
-    let (against, new) = (against.finish(until), new.finish(until));
-    let ids: BTreeSet<&RuleId> = against.counts.keys().chain(new.counts.keys()).collect();
-    let row = |rule: &RuleId| Row {
-        rule: rule.clone(),
-        against: against.counts.get(rule).cloned(),
-        new: new.counts.get(rule).cloned(),
+/// The first kind of sensor for the fill of a bin.
+fn sensor_type(configuration: &Configuration) -> Option<&SensorType> {
+    let fits = |known: &&SensorType| {
+        known.asset_kind.as_str() == KIND && known.properties.contains_key(&PropertyName::new(PROPERTY))
     };
-    Compared {
-        data,
-        from,
-        until,
-        reports,
-        rules: ids.into_iter().map(row).collect(),
-        against: Side { name: against_name, refused: against.refused },
-        new: Side { name: new_name, refused: new.refused },
-    }
+    configuration.sensor_types.values().find(fits)
 }
 
-/// What is registered in a snapshot, people first and sensors last.
-fn registry_of(image: Image) -> Vec<RegistryChange> {
-    let people = image.people.into_iter().map(RegistryChange::PutPerson);
-    let crews = image.crews.into_iter().map(RegistryChange::PutCrew);
-    let assets = image.assets.into_iter().map(|asset| RegistryChange::PutAsset(asset.asset));
-    let devices = image.devices.into_iter().map(|device| RegistryChange::PutDevice(device.device));
-    people.chain(crews).chain(assets).chain(devices).collect()
-}
-
-fn containers(series: &[Series], configuration: &Configuration) -> Vec<RegistryChange> {
-    let fits = configuration
-        .sensor_types
-        .values()
-        .find(|known| known.asset_kind.as_str() == KIND && known.properties.contains_key(&PropertyName::new(PROPERTY)));
-    let container = |series: &Series| {
-        let asset = RegistryChange::PutAsset(Asset {
-            id: series.asset.clone(),
-            kind: AssetKind::new(KIND),
-            area: None,
-            position: None,
-            person: None,
-            attributes: BTreeMap::new(),
-        });
+fn containers<'a>(assets: impl Iterator<Item = &'a Asset>, configuration: &Configuration) -> Vec<RegistryChange> {
+    let fits = sensor_type(configuration);
+    let container = |asset: &Asset| {
         let device = fits.map(|known| {
             RegistryChange::PutDevice(Device {
-                id: DeviceId::new(series.asset.as_str()),
+                id: DeviceId::new(asset.id.as_str()),
                 sensor_type: known.id.clone(),
-                asset: series.asset.clone(),
+                asset: asset.id.clone(),
                 mounting: BTreeMap::new(),
             })
         });
-        std::iter::once(asset).chain(device)
+        std::iter::once(RegistryChange::PutAsset(asset.clone())).chain(device)
     };
-    series.iter().flat_map(container).collect()
+    assets.flat_map(container).collect()
 }
 
 fn level(asset: &AssetId, at: Timestamp, value: f64) -> Option<Observed> {
@@ -255,20 +223,4 @@ fn level(asset: &AssetId, at: Timestamp, value: f64) -> Option<Observed> {
         redacted: Vec::new(),
         exercise: false,
     })
-}
-
-impl Row {
-    /// Neither set called for anything by this rule.
-    fn quiet(&self) -> bool {
-        let said = |count: &Count| count.alarms > 0 || count.tasks > 0;
-        !self.against.as_ref().is_some_and(said) && !self.new.as_ref().is_some_and(said)
-    }
-}
-
-impl Compared {
-    /// How long the data are.
-    #[must_use]
-    pub const fn lasts(&self) -> Span {
-        self.until.since(self.from)
-    }
 }

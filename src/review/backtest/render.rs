@@ -1,20 +1,141 @@
-//! What came of both rule sets, as a table.
+//! What came of it, as tables.
 
-use super::{Compared, Count, Row, Side};
+use super::walk::Figures;
+use super::words::{self, LIMITS, ONLY_ALARMS};
+use super::{Compared, Count, Policies, Report, Row, Side};
 use crate::domain::time::Span;
+use crate::review::account::written;
 use std::fmt::Write as _;
 
+/// Bins told of as losses.
+const LOSSES_MAX: usize = 10;
 const DAY: f64 = 24.0 * 3.6e9;
 
-impl Compared {
+impl Report {
     #[must_use]
     pub fn text(&self) -> String {
-        let days = self.lasts().as_micros() as f64 / DAY;
-        let Self { data, reports, against, new, .. } = self;
-        let mut text = format!("{data}: {reports} messages with values over {days:.1} days\n");
+        let mut text = String::new();
         // Writing to a text cannot fail.
-        let _ = writeln!(text, "against  {}\nnew      {}\n", against.name, new.name);
+        let _ = match (&self.policies, &self.compared) {
+            (Some(Policies { modelled, .. }), None) => {
+                writeln!(text, "{}: {} values over {:.1} days", self.data, modelled.values, modelled.days())
+            }
+            (_, Some(compared)) => {
+                let days = compared.until.since(compared.from).as_micros() as f64 / DAY;
+                writeln!(text, "{}: {} messages with values over {days:.1} days", self.data, compared.reports)
+            }
+            (None, None) => writeln!(text, "{}", self.data),
+        };
+        if self.left_out.rows > 0 {
+            let _ = writeln!(
+                text,
+                "{} rows left out; the first of each file are named on standard error",
+                self.left_out.rows
+            );
+        }
+        if let Some(policies) = &self.policies {
+            text.push_str(&policies.text());
+        }
+        if let Some(compared) = &self.compared {
+            text.push_str(&compared.text());
+        }
+        text
+    }
+}
+
+impl Policies {
+    fn text(&self) -> String {
+        let mut text = format!("\n{}\n\n", words::model(&self.model).en);
+        let header =
+            ["policy", "levels", "stops", "unneeded", "level at stop", "overflow h", "times full", "spilled", "tasks"];
+        text.push_str(&policy_line(&header.map(str::to_owned)));
+        for (at, outcome) in self.modelled.policies.iter().enumerate() {
+            let levels = if at == 0 { "recorded" } else { "modelled" };
+            text.push_str(&policy_line(&cells_of(&self.name(at).en, levels, &outcome.figures, self.calls(at))));
+        }
+        text.push_str(&self.losses_text());
+        text.push_str("\nspilled: what was put beside full bins, in bin volumes; unneeded: below a quarter full\n");
+        for (en, _) in LIMITS {
+            // Writing to a text cannot fail.
+            let _ = writeln!(text, "- {en}");
+        }
+        text
+    }
+
+    fn losses_text(&self) -> String {
+        let Some(judged) = self.model.judged else { return String::new() };
+        let mut losses: Vec<_> =
+            self.modelled.bins.iter().flat_map(|bin| bin.losses.iter().map(move |loss| (bin, loss))).collect();
+        let name = self.name(judged).en;
+        if losses.is_empty() {
+            return format!("\n{name} loses at no bin\n");
+        }
+        losses.sort_by(|(a_bin, a), (b_bin, b)| {
+            (b.overflow, b.stops).cmp(&(a.overflow, a.stops)).then_with(|| a_bin.asset.cmp(&b_bin.asset))
+        });
+        let bins = self.modelled.bins.iter().filter(|bin| !bin.losses.is_empty()).count();
+        let mut text = format!("\n{name} loses at {bins} of {} bins:\n", self.modelled.bins.len());
+        for (bin, loss) in losses.iter().take(LOSSES_MAX) {
+            let days: Vec<String> =
+                loss.days.iter().map(|(day, span)| format!("{} ({:+.1} h)", date(*day), hours(*span))).collect();
+            // Writing to a text cannot fail.
+            let _ = writeln!(
+                text,
+                "  {:<20} against {:<22} {:+.1} overflow h, {:+} stops{}{}",
+                bin.asset,
+                self.name(loss.policy).en,
+                hours(loss.overflow),
+                loss.stops,
+                if days.is_empty() { "" } else { "; most on " },
+                days.join(", "),
+            );
+        }
+        if losses.len() > LOSSES_MAX {
+            let _ = writeln!(text, "  … {} more in --json", losses.len() - LOSSES_MAX);
+        }
+        text
+    }
+
+    pub(super) fn name(&self, policy: usize) -> words::Both {
+        policy.checked_sub(1).and_then(|at| self.names.get(at)).map_or_else(words::as_it_was, |name| name.said())
+    }
+
+    /// Whether it calls for crews, or nobody knows: then there are no tasks to count.
+    pub(super) fn calls(&self, policy: usize) -> bool {
+        let name = policy.checked_sub(1).and_then(|at| self.names.get(at));
+        name.is_some_and(|name| !matches!(name, super::PolicyName::Fixed(_)))
+    }
+}
+
+fn cells_of(name: &str, levels: &str, figures: &Figures, calls: bool) -> [String; 9] {
+    [
+        name.to_owned(),
+        levels.to_owned(),
+        figures.stops.to_string(),
+        figures.unneeded.to_string(),
+        figures.level_at_stop().map_or("-".to_owned(), |level| format!("{:.0} %", level * 100.0)),
+        format!("{:.1}", hours(figures.overflow)),
+        figures.overflows.to_string(),
+        format!("{:.1}", figures.spilled),
+        if calls { figures.tasks.to_string() } else { "-".to_owned() },
+    ]
+}
+
+fn policy_line([name, levels, rest @ ..]: &[String; 9]) -> String {
+    rest.iter().fold(format!("{name:<28} {levels:<8}"), |text, cell| format!("{text} {cell:>13}")) + "\n"
+}
+
+impl Compared {
+    fn text(&self) -> String {
+        let Self { against, new, .. } = self;
+        let levels = if self.modelled {
+            "by rule; modelled: each rule set empties its own bins"
+        } else {
+            "by rule; as recorded: people did what they did, whatever the rules would have called for"
+        };
+        let mut text = format!("\n{levels}\nagainst  {}\nnew      {}\n\n", against.name, new.name);
         for Side { name, refused } in [against, new].into_iter().filter(|side| side.refused > 0) {
+            // Writing to a text cannot fail.
             let _ = writeln!(
                 text,
                 "{refused} changes of the registry are not possible with {name}: some assets are missing\n"
@@ -39,7 +160,18 @@ impl Compared {
         if !quiet.is_empty() {
             let _ = writeln!(text, "\nnothing in either: {}", quiet.join(", "));
         }
+        if self.others {
+            let _ = writeln!(text, "\n{}", ONLY_ALARMS.0);
+        }
         text
+    }
+}
+
+impl Row {
+    /// Neither set called for anything by this rule.
+    fn quiet(&self) -> bool {
+        let said = |count: &Count| count.alarms > 0 || count.tasks > 0;
+        !self.against.as_ref().is_some_and(said) && !self.new.as_ref().is_some_and(said)
     }
 }
 
@@ -71,4 +203,10 @@ fn line(cells: &[String; 9]) -> String {
 
 pub(super) fn hours(span: Span) -> f64 {
     span.as_micros() as f64 / 3.6e9
+}
+
+/// The date of a day since 1970 (UTC).
+pub(super) fn date(day: i64) -> String {
+    let midnight = crate::domain::time::Timestamp::from_micros(day.saturating_mul(86_400_000_000));
+    written(midnight).chars().take(10).collect()
 }
