@@ -29,6 +29,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
+#[path = "real/backtest.rs"]
+mod backtest;
 #[path = "real/beds.rs"]
 mod beds;
 #[path = "real/estimators.rs"]

@@ -61,7 +61,8 @@ pub struct BacktestArguments {
     /// `fixed:auto`, otherwise 0
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=90))]
     tuned_on: Option<u8>,
-    /// `fixed:auto` takes the longest interval with which a bin is full for at most this share of the time
+    /// `fixed:auto` takes the longest interval with which a bin is full for at most this share of the time more than
+    /// with the shortest
     #[arg(long, value_name = "PERCENT", default_value_t = 1.0, value_parser = share)]
     full_at_most: f64,
     /// Tasks of this kind empty a bin, as do those of a rule that asks `emptied()`

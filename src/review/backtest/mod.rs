@@ -30,7 +30,7 @@ use crate::config::WrittenCalendars;
 use crate::domain::asset::{Asset, Device, SensorType};
 use crate::domain::configuration::Configuration;
 use crate::domain::event::RegistryChange;
-use crate::domain::ids::{AssetId, AssetKind, ClientId, ContentHash, DeviceId, PropertyName, RuleId};
+use crate::domain::ids::{AreaId, AssetId, AssetKind, ClientId, ContentHash, DeviceId, PropertyName, RuleId};
 use crate::domain::observation::{Finite, Identity, Observation, Observed, Quality, Value};
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::uplink::Ingress;
@@ -167,11 +167,13 @@ pub struct Row {
 }
 
 impl Series {
-    /// A bin that nothing is known of but its name.
+    /// A bin that nothing is known of but its name: it stands in an area of its own, so that no other is taken for its
+    /// neighbour.
     #[must_use]
     pub fn of(name: &str, values: Vec<(Timestamp, f64)>) -> Self {
         let (id, kind, attributes) = (AssetId::new(name), AssetKind::new(KIND), BTreeMap::new());
-        Self { asset: Asset { id, kind, area: None, position: None, person: None, attributes }, values }
+        let area = Some(AreaId::new(name));
+        Self { asset: Asset { id, kind, area, position: None, person: None, attributes }, values }
     }
 }
 

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Containers in one group. They are each other's neighbours: a stuck sensor is told by those.
+/// Containers in one group: they share an engine for each rule set.
 pub const GROUP: usize = 32;
 
 /// Where recorded series come from, a group at a time.
@@ -208,7 +208,8 @@ impl History {
         let sum: f64 =
             self.steps.windows(2).filter(|pair| of(&pair[1])).map(|pair| in_days(pair[1].at.since(pair[0].at))).sum();
         let whole = in_days(self.until().since(self.from()));
-        if whole > 0.0 { sum / whole } else { 0.0 }
+        // A sum of nothing is -0.
+        if whole > 0.0 { (sum / whole).abs() } else { 0.0 }
     }
 }
 

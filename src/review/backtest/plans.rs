@@ -68,18 +68,19 @@ fn every_until<'h>(
     walk
 }
 
-/// The longest interval with which the container is full for at most this share of the time before it is judged; the
-/// shortest where none does.
+/// The longest interval with which the container is full for at most this share of the time more than with the shortest,
+/// before it is judged. Where a bin is never full, that is this share of the time.
 pub(super) fn tuned(
     history: &History,
     judged_from: Timestamp,
     full_at_most: f64,
     by: (&Crew, Option<&SmolStr>),
 ) -> u16 {
-    let fits = |days: &u16| {
-        let walk = every_until(Walk::begin(history, Timestamp::MIN), history.from(), *days, by, judged_from);
+    let full = |days: u16| {
+        let walk = every_until(Walk::begin(history, Timestamp::MIN), history.from(), days, by, judged_from);
         let watched = walk.figures.watched.as_micros() as f64;
-        walk.figures.overflow.as_micros() as f64 <= full_at_most * watched
+        if watched > 0.0 { walk.figures.overflow.as_micros() as f64 / watched } else { 0.0 }
     };
-    INTERVALS.into_iter().find(fits).unwrap_or(1)
+    let at_most = full(1) + full_at_most;
+    INTERVALS.into_iter().find(|days| full(*days) <= at_most).unwrap_or(1)
 }

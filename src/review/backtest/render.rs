@@ -1,6 +1,6 @@
 //! What came of it, as tables.
 
-use super::walk::Figures;
+use super::modelled::Outcome;
 use super::words::{self, LIMITS, ONLY_ALARMS};
 use super::{Compared, Count, Policies, Report, Row, Side};
 use crate::domain::time::Span;
@@ -46,15 +46,25 @@ impl Report {
 impl Policies {
     fn text(&self) -> String {
         let mut text = format!("\n{}\n\n", words::model(&self.model).en);
-        let header =
-            ["policy", "levels", "stops", "unneeded", "level at stop", "overflow h", "times full", "spilled", "tasks"];
+        let header = [
+            "policy",
+            "levels",
+            "stops",
+            "unneeded",
+            "at level",
+            "overflow h",
+            "times full",
+            "spilled",
+            "alarms",
+            "tasks",
+        ];
         text.push_str(&policy_line(&header.map(str::to_owned)));
         for (at, outcome) in self.modelled.policies.iter().enumerate() {
             let levels = if at == 0 { "recorded" } else { "modelled" };
-            text.push_str(&policy_line(&cells_of(&self.name(at).en, levels, &outcome.figures, self.calls(at))));
+            text.push_str(&policy_line(&self.cells(at, levels, outcome)));
         }
         text.push_str(&self.losses_text());
-        text.push_str("\nspilled: what was put beside full bins, in bin volumes; unneeded: below a quarter full\n");
+        text.push_str("\nat level: how full on average; unneeded: below a quarter; spilled: put beside full bins, in bin volumes\n");
         for (en, _) in LIMITS {
             // Writing to a text cannot fail.
             let _ = writeln!(text, "- {en}");
@@ -96,6 +106,23 @@ impl Policies {
         text
     }
 
+    fn cells(&self, at: usize, levels: &str, outcome: &Outcome) -> [String; 10] {
+        let figures = &outcome.figures;
+        let number = |number: u64, known: bool| if known { number.to_string() } else { "-".to_owned() };
+        [
+            self.name(at).en,
+            levels.to_owned(),
+            figures.stops.to_string(),
+            figures.unneeded.to_string(),
+            figures.level_at_stop().map_or("-".to_owned(), |level| format!("{:.0} %", level * 100.0)),
+            format!("{:.1}", hours(figures.overflow)),
+            figures.overflows.to_string(),
+            format!("{:.1}", figures.spilled),
+            number(figures.alarms, outcome.tally.is_some()),
+            number(figures.tasks, self.calls(at)),
+        ]
+    }
+
     pub(super) fn name(&self, policy: usize) -> words::Both {
         policy.checked_sub(1).and_then(|at| self.names.get(at)).map_or_else(words::as_it_was, |name| name.said())
     }
@@ -107,22 +134,8 @@ impl Policies {
     }
 }
 
-fn cells_of(name: &str, levels: &str, figures: &Figures, calls: bool) -> [String; 9] {
-    [
-        name.to_owned(),
-        levels.to_owned(),
-        figures.stops.to_string(),
-        figures.unneeded.to_string(),
-        figures.level_at_stop().map_or("-".to_owned(), |level| format!("{:.0} %", level * 100.0)),
-        format!("{:.1}", hours(figures.overflow)),
-        figures.overflows.to_string(),
-        format!("{:.1}", figures.spilled),
-        if calls { figures.tasks.to_string() } else { "-".to_owned() },
-    ]
-}
-
-fn policy_line([name, levels, rest @ ..]: &[String; 9]) -> String {
-    rest.iter().fold(format!("{name:<28} {levels:<8}"), |text, cell| format!("{text} {cell:>13}")) + "\n"
+fn policy_line([name, levels, rest @ ..]: &[String; 10]) -> String {
+    rest.iter().fold(format!("{name:<28} {levels:<8}"), |text, cell| format!("{text} {cell:>10}")) + "\n"
 }
 
 impl Compared {

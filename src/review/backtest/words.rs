@@ -99,11 +99,11 @@ pub(super) fn model(model: &Model) -> Both {
         // Writing to a text cannot fail.
         let _ = write!(
             said.en,
-            " Figures are of what follows the first {part} % of each bin's time; on those a tuned plan took the longest interval with which the bin is full for at most {full} % of the time."
+            " Figures are of what follows the first {part} % of each bin's time; on those a tuned plan took the longest interval with which the bin is full for at most {full} % of the time more than with the shortest."
         );
         let _ = write!(
             said.da,
-            " Tallene gælder, hvad der følger efter de første {part} % af hver spands tid; på dem har en tilpasset plan fået det længste interval, hvor spanden højst er fuld {full} % af tiden."
+            " Tallene gælder, hvad der følger efter de første {part} % af hver spands tid; på dem har en tilpasset plan fået det længste interval, hvor spanden højst er fuld {full} % af tiden mere end med det korteste."
         );
     }
     said
