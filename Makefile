@@ -58,7 +58,7 @@ metrics: ## writes deploy/METRICS.md from the catalogue
 
 bench: tools-test web ## every figure beside its floor, into BENCHMARKS.md: make bench ONLY="endpoint restart"
 	RETTIDIG_BENCHMARKS="$(CURDIR)/BENCHMARKS.md" RETTIDIG_BENCH_ONLY="$(ONLY)" \
-	$(CARGO) bench --locked --bench gateway --bench engine --bench journal --bench projector --bench estimate
+	$(CARGO) bench --locked --bench gateway --bench engine --bench journal --bench projector --bench estimate --bench backtest
 
 bench-peers: tools-test web $(PEERS)/node_modules ## Node-RED on the same broker in the same run, into BENCHMARKS.md
 	$(MAKE) bench ONLY=peers

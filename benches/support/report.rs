@@ -14,7 +14,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// In the order of the file: what it is called when it is asked for, and its heading.
-const SECTIONS: [(&str, &str); 10] = [
+const SECTIONS: [(&str, &str); 11] = [
     ("endpoint", "Through the gateway's own endpoint"),
     ("mosquitto", "Through Mosquitto"),
     ("history", "With history in PostgreSQL"),
@@ -24,6 +24,7 @@ const SECTIONS: [(&str, &str); 10] = [
     ("engine", "The engine alone"),
     ("journal", "The journal alone"),
     ("projector", "Keeping history alone"),
+    ("backtest", "A year of bins in a backtest"),
     ("peers", "Node-RED on the same broker"),
 ];
 const HEAD: &str = "# Benchmarks

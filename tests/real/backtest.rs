@@ -2,6 +2,8 @@
 
 use super::data;
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -71,4 +73,41 @@ fn wyndham_policies_beside_each_other() {
         assert_eq!(values + told["left_out"]["rows"].as_u64().unwrap(), 29_357);
         possible(&told);
     }
+}
+
+/// The emptyings that the levels show, against labels made by hand before (tests/fixtures/prague-emptied): by the day.
+#[test]
+fn emptyings_are_those_that_were_labelled() {
+    let labels = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/prague-emptied/labels.csv");
+    let mut by_bin: BTreeMap<String, Vec<(i64, String)>> = BTreeMap::new();
+    for line in fs::read_to_string(labels).unwrap().lines().skip(1) {
+        let parts: Vec<&str> = line.split(',').collect();
+        by_bin.entry(parts[0].to_owned()).or_default().push((day(parts[1]), parts[2].to_owned()));
+    }
+    let (mut emptied, mut right, mut wrong) = (0, 0, 0);
+    for (bin, labels) in by_bin {
+        let file = data().join("prague-bins").join(format!("{bin}.csv"));
+        let told = backtest(&bin, &["--data", file.to_str().unwrap(), "--tuned-on", "0"]);
+        let (first, last) = (labels[0].0 - 1, labels[labels.len() - 1].0 + 1);
+        let days = told["policies"][0]["by_day"].as_array().unwrap().iter();
+        let stops = days.flat_map(|at| vec![day(at[0].as_str().unwrap()); at[2].as_u64().unwrap() as usize]);
+        let mut stops: Vec<i64> = stops.filter(|at| (first..=last).contains(at)).collect();
+        for (at, _) in labels.iter().filter(|(_, verdict)| verdict == "emptied") {
+            emptied += 1;
+            if let Some(found) = stops.iter().position(|stop| (stop - at).abs() <= 1) {
+                stops.remove(found);
+                right += 1;
+            }
+        }
+        stops.retain(|stop| !labels.iter().any(|(at, verdict)| verdict == "unclear" && (stop - at).abs() <= 1));
+        wrong += stops.len();
+    }
+    println!("emptyings: {right} of {emptied} labels found, {wrong} others");
+    assert!(right >= 165 && wrong <= 2);
+}
+
+/// Days since 1970 of a date, or of a moment that begins with one.
+fn day(text: &str) -> i64 {
+    let at: jiff::civil::Date = text[..10].parse().unwrap();
+    (at - jiff::civil::date(1970, 1, 1)).get_days().into()
 }

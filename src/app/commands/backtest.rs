@@ -10,8 +10,8 @@ use crate::app::clock::Clock;
 use crate::config::{self, ConfigError};
 use crate::domain::time::Span;
 use crate::review::backtest::{
-    Compared, Contender, Groups, Model, Modelled, Policies, Policy, PolicyName, Report, Series, counterfactual,
-    over_journal, over_series,
+    Compared, Contender, DataRead, Groups, Model, Modelled, Policies, Policy, PolicyName, Report, Series,
+    counterfactual, over_journal, over_series,
 };
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
@@ -227,7 +227,7 @@ fn of_files(
         complain(&format!("there is no value in {}", arguments.data.display()));
         return Ok(None);
     }
-    Ok(Some(Report { compared, policies, data: format!("{bins} recorded series"), left_out }))
+    Ok(Some(Report { compared, policies, data: DataRead::Series(bins), left_out }))
 }
 
 /// Everything that is modelled, and how.

@@ -170,9 +170,18 @@ impl<'p> Course<'p> {
     /// What a message brought. That it was no repetition was decided when it came.
     pub fn report(&mut self, at: Timestamp, observed: &Observed) {
         self.until(at);
+        self.take(observed.clone());
+    }
+
+    fn take(&mut self, observed: Observed) {
         let ingress = self.ingress(&observed.ingress.client);
-        let observed = Observed { identity: Identity::Redelivery, ingress, ..observed.clone() };
-        self.decide(&Event::Observed(observed));
+        self.decide(&Event::Observed(Observed { identity: Identity::Redelivery, ingress, ..observed }));
+    }
+
+    /// A level that was made for this course alone.
+    pub fn level(&mut self, at: Timestamp, observed: Observed) {
+        self.until(at);
+        self.take(observed);
     }
 
     /// The end of the data: what is active there has been so until then.

@@ -30,7 +30,9 @@ use crate::config::WrittenCalendars;
 use crate::domain::asset::{Asset, Device, SensorType};
 use crate::domain::configuration::Configuration;
 use crate::domain::event::RegistryChange;
-use crate::domain::ids::{AreaId, AssetId, AssetKind, ClientId, ContentHash, DeviceId, PropertyName, RuleId};
+use crate::domain::ids::{
+    AreaId, AssetId, AssetKind, ClientId, ContentHash, DeviceId, JournalId, PropertyName, RuleId, Seq,
+};
 use crate::domain::observation::{Finite, Identity, Observation, Observed, Quality, Value};
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::uplink::Ingress;
@@ -99,8 +101,25 @@ pub struct Report {
     /// What every policy would have made of the containers.
     pub policies: Option<Policies>,
     /// What was read.
-    pub data: String,
+    pub data: DataRead,
     pub left_out: LeftOut,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DataRead {
+    Journal {
+        id: JournalId,
+        first: Seq,
+        last: Seq,
+    },
+    /// So many containers.
+    Series(usize),
+}
+
+impl Default for DataRead {
+    fn default() -> Self {
+        Self::Series(0)
+    }
 }
 
 /// The policies of a modelled run, and how it was modelled.

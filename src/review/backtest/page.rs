@@ -37,11 +37,11 @@ impl Report {
             );
         }
         let mut page = format!(
-            "<!doctype html>\n<html><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
              <title>Backtest</title><style>{style}</style></head><body>\n<p><label><input type=\"radio\" name=\"language\" \
              checked> English</label> <label><input type=\"radio\" name=\"language\" id=\"da\"> Dansk</label></p>\n\
              <h1>Backtest</h1>\n<p>{}</p>\n",
-            escaped(&self.data)
+            html(&self.data.said())
         );
         if self.left_out.rows > 0 {
             let rows = self.left_out.rows;
@@ -119,7 +119,9 @@ impl Policies {
     }
 
     fn put_plots(&self, page: &mut String) {
-        let first = day_of(self.modelled.from);
+        // What comes before the first bin is judged would be an empty line.
+        let judged = self.modelled.bins.iter().map(|bin| bin.judged_from).min();
+        let first = day_of(judged.unwrap_or(self.modelled.from));
         let periods = Periods::of(day_of(self.modelled.until) - first + 1);
         let curves = |of: fn(&Daily) -> f64| -> Vec<Curve> {
             let days =

@@ -6,7 +6,7 @@
 use super::course::{Course, Tally};
 use super::deposits::day_of;
 use super::modelled::Modelled;
-use super::{CHANGES_AT_ONCE, Compared, KIND, PROPERTY, Policy, Row, Series, Side, containers, level};
+use super::{CHANGES_AT_ONCE, Compared, DataRead, KIND, PROPERTY, Policy, Row, Series, Side, containers, level};
 use crate::domain::asset::Asset;
 use crate::domain::event::{Event, RegistryChange};
 use crate::domain::ids::{AssetId, DeviceId, RuleId, Seq};
@@ -25,7 +25,7 @@ const LEVELS_MAX: usize = 50_000_000;
 
 /// What a journal held.
 pub struct Journaled {
-    pub data: String,
+    pub data: DataRead,
     /// Of two rule sets.
     pub compared: Option<Compared>,
     /// Fill levels by container, in order.
@@ -79,7 +79,7 @@ pub fn over_journal(
         true
     })?;
     let until = past.last.1;
-    let data = format!("journal {}, events {} to {}", past.journal_id, begun.next(), past.last.0);
+    let data = DataRead::Journal { id: past.journal_id, first: begun.next(), last: past.last.0 };
     let (others, left_out) = (levels.others, levels.left_out);
     let compared = compared(courses, (from, until), reports).map(|compared| Compared { others, ..compared });
     Ok(Journaled { data, compared, series: levels.series(), left_out })

@@ -14,17 +14,17 @@ const DAY: f64 = 24.0 * 3.6e9;
 impl Report {
     #[must_use]
     pub fn text(&self) -> String {
-        let mut text = String::new();
+        let (mut text, data) = (String::new(), self.data.said().en);
         // Writing to a text cannot fail.
         let _ = match (&self.policies, &self.compared) {
             (Some(Policies { modelled, .. }), None) => {
-                writeln!(text, "{}: {} values over {:.1} days", self.data, modelled.values, modelled.days())
+                writeln!(text, "{data}: {} values over {:.1} days", modelled.values, modelled.days())
             }
             (_, Some(compared)) => {
                 let days = compared.until.since(compared.from).as_micros() as f64 / DAY;
-                writeln!(text, "{}: {} messages with values over {days:.1} days", self.data, compared.reports)
+                writeln!(text, "{data}: {} messages with values over {days:.1} days", compared.reports)
             }
-            (None, None) => writeln!(text, "{}", self.data),
+            (None, None) => writeln!(text, "{data}"),
         };
         if self.left_out.rows > 0 {
             let _ = writeln!(

@@ -87,7 +87,7 @@ impl Round<'_, '_> {
                 values.pop_first();
                 let Some((at, said, _)) = self.walks[which].value() else { continue };
                 if let Some(observed) = level(&bins[which].series.asset.id, at, said) {
-                    self.course.report(at, &observed);
+                    self.course.level(at, observed);
                 }
                 values.extend(self.walks[which].speaks_at().map(|at| (at, which)));
             }

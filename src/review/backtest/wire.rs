@@ -16,7 +16,7 @@ const VERSION: u32 = 1;
 #[derive(Serialize)]
 struct WireReport<'a> {
     version: u32,
-    data: &'a str,
+    data: String,
     from: Option<String>,
     until: Option<String>,
     reports: u64,
@@ -153,7 +153,7 @@ impl Report {
         let only_alarms = Some(ONLY_ALARMS.0).filter(|_| compared.is_some_and(|compared| compared.others));
         let report = WireReport {
             version: VERSION,
-            data: &self.data,
+            data: self.data.said().en,
             from: from.map(written),
             until: until.map(written),
             reports: compared.map(|compared| compared.reports).or(modelled.map(|it| it.values)).unwrap_or_default(),

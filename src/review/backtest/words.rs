@@ -1,6 +1,6 @@
 //! What a report says in words, in English and Danish.
 
-use super::{Model, PolicyName};
+use super::{DataRead, Model, PolicyName};
 use std::fmt::Write as _;
 
 /// The same in both languages.
@@ -44,6 +44,18 @@ pub(super) const ONLY_ALARMS: (&str, &str) = (
 );
 
 pub(super) const AS_IT_WAS: &str = "recorded";
+
+impl DataRead {
+    pub(super) fn said(&self) -> Both {
+        match self {
+            Self::Journal { id, first, last } => both(
+                format!("journal {id}, events {first} to {last}"),
+                format!("journal {id}, hændelser {first} til {last}"),
+            ),
+            Self::Series(count) => both(format!("{count} recorded series"), format!("{count} optagne serier")),
+        }
+    }
+}
 
 impl PolicyName {
     /// As `--policy` takes it.
