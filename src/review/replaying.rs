@@ -22,18 +22,24 @@ pub(super) fn each_entry(
     through: Seq,
     mut each: impl FnMut(&Entry) -> bool,
 ) -> Result<(), JournalError> {
+    each_batch(reader, from, through, |entries| entries.iter().all(&mut each))
+}
+
+/// The same, some records at once.
+pub(super) fn each_batch(
+    reader: &mut Reader,
+    from: Seq,
+    through: Seq,
+    mut each: impl FnMut(Vec<Entry>) -> bool,
+) -> Result<(), JournalError> {
     let mut next = from;
     while next <= through {
         let wanted = usize::try_from(through.0 - next.0 + 1).map_or(AT_ONCE, |left| left.min(AT_ONCE));
         let entries = reader.read(next, wanted)?;
-        if entries.is_empty() {
+        let Some(last) = entries.last() else { return Ok(()) };
+        next = last.seq.next();
+        if !each(entries) {
             return Ok(());
-        }
-        for entry in &entries {
-            next = entry.seq.next();
-            if !each(entry) {
-                return Ok(());
-            }
         }
     }
     Ok(())

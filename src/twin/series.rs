@@ -159,11 +159,11 @@ impl Record<'_> {
             (None, None) => (0, 1, self.text(0).is_some_and(|text| is_a_word(&text))),
         };
         let others = || (0..self.record.len()).filter(|column| *column != time && *column != value);
-        let names = |column: usize, name: &str| {
+        let says = |column: usize, name: &str| {
             let text = self.text(column).unwrap_or_default().to_lowercase();
             text == name || name.len() > 2 && text.contains(name)
         };
-        let container = CONTAINER_NAMES.iter().find_map(|name| others().find(|column| names(*column, name)));
+        let container = CONTAINER_NAMES.iter().find_map(|name| others().find(|column| says(*column, name)));
         (Columns { time, value, container: container.filter(|_| is_header) }, is_header)
     }
 

@@ -2,6 +2,7 @@
 
 use crate::house::House;
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -215,7 +216,7 @@ fn one_file_tells_of_many_bins_and_bad_rows_are_named() {
     let mut text = "timestamp,latestFullness,fullnessThreshold,serialNumber\n".to_owned();
     for day in 1..=28 {
         for (bin, rhythm) in [("a", 5), ("b", 3)] {
-            text += &format!("2021-02-{day:02},{},8,{bin}\n", (day % rhythm) * 10 / rhythm / 2 * 2);
+            writeln!(text, "2021-02-{day:02},{},8,{bin}", (day % rhythm) * 10 / rhythm / 2 * 2).unwrap();
         }
     }
     text += "2021-03-01,ten,8,a\n2021-03-02,40,8,a\n2021-02-28,0,8,b\nyesterday,0,8,b\n2021-03-03,4,8,\n";

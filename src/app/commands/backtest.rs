@@ -220,9 +220,10 @@ fn of_files(
         });
         policies = Some(bench.policies(modelled));
     }
-    recorded.complaints().iter().for_each(|line| complain(line));
     let (left_out, hint) = recorded.left_out();
-    hint.iter().for_each(|hint| complain(hint));
+    for line in recorded.complaints().iter().chain(&hint) {
+        complain(line);
+    }
     if compared.is_none() && policies.is_none() {
         complain(&format!("there is no value in {}", arguments.data.display()));
         return Ok(None);

@@ -225,7 +225,9 @@ impl<'p> Course<'p> {
     pub fn done(&mut self, at: Timestamp, asset: &AssetId) {
         self.until(at);
         let open = self.served.as_mut().and_then(|served| served.open.remove(asset)).unwrap_or_default();
-        open.into_iter().for_each(|task| self.complete(task));
+        for task in open {
+            self.complete(task);
+        }
     }
 
     fn until(&mut self, at: Timestamp) {
@@ -254,7 +256,9 @@ impl<'p> Course<'p> {
     fn decide(&mut self, event: &Event) -> Verdict {
         let decision = self.engine.step(self.now, event);
         let done_at_once = self.count(&decision);
-        done_at_once.into_iter().for_each(|task| self.complete(task));
+        for task in done_at_once {
+            self.complete(task);
+        }
         decision.verdict
     }
 

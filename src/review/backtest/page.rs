@@ -75,10 +75,10 @@ impl Policies {
             both("Alarms", "Alarmer"),
             both("Tasks", "Opgaver"),
         ];
-        let heads: String = heads.iter().map(|head| format!("<th>{}</th>", html(head))).collect();
+        let heads = heads.iter().map(html).collect::<Vec<_>>().join("</th><th>");
         // Writing to a text cannot fail.
         let _ = writeln!(page, "<p>{}</p>", html(&words::model(&self.model)));
-        let _ = writeln!(page, "<div class=\"scroll\"><table><thead><tr>{heads}</tr></thead><tbody>");
+        let _ = writeln!(page, "<div class=\"scroll\"><table><thead><tr><th>{heads}</th></tr></thead><tbody>");
         for (at, outcome) in self.modelled.policies.iter().enumerate() {
             page.push_str(&self.policy_row(at, outcome));
         }
@@ -174,8 +174,8 @@ impl Policies {
             both("More stops", "Flere stop"),
             both("Worst days", "Værste dage"),
         ];
-        let heads: String = heads.iter().map(|head| format!("<th>{}</th>", html(head))).collect();
-        let _ = writeln!(page, "<div class=\"scroll\"><table><thead><tr>{heads}</tr></thead><tbody>");
+        let heads = heads.iter().map(html).collect::<Vec<_>>().join("</th><th>");
+        let _ = writeln!(page, "<div class=\"scroll\"><table><thead><tr><th>{heads}</th></tr></thead><tbody>");
         for (bin, loss) in losses.iter().take(LOSSES_MAX) {
             let days: Vec<String> =
                 loss.days.iter().map(|(day, span)| format!("{} ({:+.1} h)", date(*day), hours(*span))).collect();
@@ -227,8 +227,8 @@ impl Compared {
             both("Tasks", "Opgaver"),
             both("New", "Nyt"),
         ];
-        let heads: String = heads.iter().map(|head| format!("<th>{}</th>", html(head))).collect();
-        let _ = writeln!(page, "<div class=\"scroll\"><table><thead><tr>{heads}</tr></thead><tbody>");
+        let heads = heads.iter().map(html).collect::<Vec<_>>().join("</th><th>");
+        let _ = writeln!(page, "<div class=\"scroll\"><table><thead><tr><th>{heads}</th></tr></thead><tbody>");
         for row in &self.rules {
             let cell = |count: Option<&Count>, of: fn(&Count) -> u64| {
                 count.map_or_else(|| "–".to_owned(), |count| of(count).to_string())

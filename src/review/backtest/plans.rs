@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 const INTERVALS: [u16; 12] = [28, 21, 14, 10, 9, 7, 6, 5, 4, 3, 2, 1];
 
 /// As it was.
-pub(super) fn as_recorded<'h>(history: &'h History, judged_from: Timestamp) -> Walk<'h> {
+pub(super) fn as_recorded(history: &History, judged_from: Timestamp) -> Walk<'_> {
     let mut walk = Walk::begin(history, judged_from);
     while walk.recorded_value().is_some() {}
     walk

@@ -1,7 +1,8 @@
 //! Two rule sets over values as they were recorded: what people did is in the data, and nobody answers.
 //!
-//! Alarms end when the data say so. Only of a momentary rule a task is done at once, because no value would ever end it.
-//! What the fill levels of a journal's containers were is handed on, for those who ask what would have been.
+//! Each rule set goes its way through a journal on a thread of its own. Alarms end when the data say so. Only of a momentary
+//! rule a task is done at once, because no value would ever end it. What the fill levels of a journal's containers were is
+//! handed on, for those who ask what would have been.
 
 use super::course::{Course, Tally};
 use super::deposits::day_of;
@@ -14,12 +15,16 @@ use crate::domain::observation::{Observed, Quality, Value};
 use crate::domain::reason::Verdict;
 use crate::domain::time::Timestamp;
 use crate::engine::Image;
-use crate::journal::{JournalError, Past, Reader, Sealing};
-use crate::review::replaying::{begin, each_entry};
+use crate::journal::{Entry, JournalError, Past, Reader, Sealing};
+use crate::review::replaying::{begin, each_batch};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 const TELL_EVERY: u64 = 16_384;
+/// Batches of entries that a rule set may be behind the reader.
+const BATCHES_AHEAD: usize = 4;
 /// Fill levels kept of a journal: a year of 5,000 bins by the hour, and some more. Later ones are left out and counted.
 const LEVELS_MAX: usize = 50_000_000;
 
@@ -52,37 +57,69 @@ pub fn over_journal(
     let engine = begin(snapshot.as_ref())?;
     let (from, begun) = if snapshot.is_some() { (engine.now(), engine.seq()) } else { (past.first.1, Seq(0)) };
     let registered = registry_of(engine.image());
-    let mut courses: Vec<Course<'_>> = pair.into_iter().flatten().map(|policy| Course::begin(policy, from)).collect();
     let mut levels = Levels::default();
-    for changes in registered.chunks(CHANGES_AT_ONCE) {
-        levels.register(changes);
-        courses.iter_mut().for_each(|course| course.register(from, changes));
-    }
+    levels.register(&registered);
     let (mut reports, mut reader) = (0, Reader::open(folder, sealing.clone())?);
-    each_entry(&mut reader, begun.next(), past.last.0, |entry| {
-        match (&entry.event, entry.decision.verdict) {
-            (Event::Observed(observed), Verdict::Accepted | Verdict::Redacted) => {
-                reports += 1;
-                levels.observe(observed);
-                courses.iter_mut().for_each(|course| course.report(entry.at, observed));
+    let (through, until) = past.last;
+    let tallies = std::thread::scope(|scope| {
+        let courses: Vec<_> = pair
+            .into_iter()
+            .flatten()
+            .map(|policy| {
+                let (batches, taken) = sync_channel(BATCHES_AHEAD);
+                let registered = registered.as_slice();
+                (batches, scope.spawn(move || led(policy, (from, until), registered, &taken)))
+            })
+            .collect();
+        each_batch(&mut reader, begun.next(), through, |batch| {
+            let batch = Arc::new(batch);
+            for (batches, _) in &courses {
+                // A course that has ended early ended by a panic, which the end of the scope tells.
+                let _ = batches.send(Arc::clone(&batch));
             }
-            (Event::Registered(changes), Verdict::Accepted) => {
-                levels.register(changes);
-                courses.iter_mut().for_each(|course| course.register(entry.at, changes));
+            for entry in batch.iter() {
+                reports += u64::from(levels.hear(entry));
             }
-            (Event::Started, _) => courses.iter_mut().for_each(|course| course.start(entry.at)),
-            _ => {}
-        }
-        if entry.seq.0.is_multiple_of(TELL_EVERY) {
-            progress(entry.seq.0 - begun.0, past.last.0.0 - begun.0);
-        }
-        true
+            if let Some(last) = batch.last() {
+                progress(last.seq.0 - begun.0, through.0 - begun.0);
+            }
+            true
+        })?;
+        let ends = courses.into_iter().map(|(batches, course)| {
+            drop(batches);
+            course.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        Ok::<Vec<(String, Tally)>, JournalError>(ends.collect())
     })?;
-    let until = past.last.1;
-    let data = DataRead::Journal { id: past.journal_id, first: begun.next(), last: past.last.0 };
-    let (others, left_out) = (levels.others, levels.left_out);
-    let compared = compared(courses, (from, until), reports).map(|compared| Compared { others, ..compared });
+    let data = DataRead::Journal { id: past.journal_id, first: begun.next(), last: through };
+    let compared = compared(tallies, (from, until), reports);
+    let compared = compared.map(|compared| Compared { others: levels.others, ..compared });
+    let left_out = levels.left_out;
     Ok(Journaled { data, compared, series: levels.series(), left_out })
+}
+
+/// One rule set on its way through the entries of a journal.
+fn led(
+    policy: &Policy<'_>,
+    (from, until): (Timestamp, Timestamp),
+    registered: &[RegistryChange],
+    batches: &Receiver<Arc<Vec<Entry>>>,
+) -> (String, Tally) {
+    let mut course = Course::begin(policy, from);
+    for changes in registered.chunks(CHANGES_AT_ONCE) {
+        course.register(from, changes);
+    }
+    for batch in batches {
+        for entry in batch.iter() {
+            match (&entry.event, entry.decision.verdict) {
+                (Event::Observed(observed), Verdict::Accepted | Verdict::Redacted) => course.report(entry.at, observed),
+                (Event::Registered(changes), Verdict::Accepted) => course.register(entry.at, changes),
+                (Event::Started, _) => course.start(entry.at),
+                _ => {}
+            }
+        }
+    }
+    (course.name().to_owned(), course.finish(until))
 }
 
 /// Plays recorded fill levels through both rule sets: one container for each series.
@@ -113,21 +150,22 @@ pub fn over_series(
         next.extend(series.values.get(*place).map(|(at, _)| (*at, which)));
         if let Some(observed) = level(&series.asset.id, at, *value) {
             reports += 1;
-            courses.iter_mut().for_each(|course| course.report(at, &observed));
+            for course in &mut courses {
+                course.report(at, &observed);
+            }
         }
         if reports % TELL_EVERY == 0 {
             progress(reports, total);
         }
     }
-    compared(courses, (from, until), reports)
+    let ends = courses.into_iter().map(|course| (course.name().to_owned(), course.finish(until)));
+    compared(ends.collect(), (from, until), reports)
 }
 
 /// Of two; none where there are none.
-fn compared(courses: Vec<Course<'_>>, (from, until): (Timestamp, Timestamp), reports: u64) -> Option<Compared> {
-    let [against, new]: [Course<'_>; 2] = courses.try_into().ok()?;
-    let names = [&against, &new].map(|course| course.name().to_owned());
-    let tallies = [against.finish(until), new.finish(until)];
-    Some(Compared::of(names, [&tallies[0], &tallies[1]], (from, until), reports))
+fn compared(ends: Vec<(String, Tally)>, time: (Timestamp, Timestamp), reports: u64) -> Option<Compared> {
+    let [(against_name, against), (new_name, new)]: [(String, Tally); 2] = ends.try_into().ok()?;
+    Some(Compared::of([against_name, new_name], [&against, &new], time, reports))
 }
 
 impl Compared {
@@ -212,6 +250,19 @@ impl Levels {
                 | RegistryChange::RemovePerson(_) => {}
             }
         }
+    }
+
+    /// Whether it is a message with values.
+    fn hear(&mut self, entry: &Entry) -> bool {
+        match (&entry.event, entry.decision.verdict) {
+            (Event::Observed(observed), Verdict::Accepted | Verdict::Redacted) => {
+                self.observe(observed);
+                return true;
+            }
+            (Event::Registered(changes), Verdict::Accepted) => self.register(changes),
+            _ => {}
+        }
+        false
     }
 
     fn observe(&mut self, observed: &Observed) {

@@ -124,7 +124,7 @@ impl Policies {
     }
 
     pub(super) fn name(&self, policy: usize) -> words::Both {
-        policy.checked_sub(1).and_then(|at| self.names.get(at)).map_or_else(words::as_it_was, |name| name.said())
+        policy.checked_sub(1).and_then(|at| self.names.get(at)).map_or_else(words::as_it_was, super::PolicyName::said)
     }
 
     /// Whether it calls for crews, or nobody knows: then there are no tasks to count.
