@@ -7,6 +7,7 @@
 use super::civil;
 use crate::domain::time::Timestamp;
 use jiff::tz::TimeZone;
+use std::borrow::Cow;
 
 /// Faults kept word for word for each file; the rest is only counted.
 const FAULTS_KEPT: usize = 20;
@@ -140,8 +141,11 @@ struct Record<'a> {
 }
 
 impl Record<'_> {
-    fn text(&self, column: usize) -> Option<String> {
-        self.record.get(column).map(|bytes| String::from_utf8_lossy(bytes).trim().to_owned())
+    fn text(&self, column: usize) -> Option<Cow<'_, str>> {
+        Some(match String::from_utf8_lossy(self.record.get(column)?) {
+            Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+            Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+        })
     }
 
     /// The columns by their names, or the first two; and whether this row is a header.

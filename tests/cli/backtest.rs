@@ -270,6 +270,8 @@ fn what_is_asked_wrongly_is_said() {
     let many = ["--policy", "level:80"].repeat(9);
     let many = house.rettidig(&[&["backtest"][..], &many].concat()).expect_code(2);
     assert!(many.err.contains("at most 8 policies"), "{}", many.err);
+    let blind = house.rettidig(&["backtest", "--policy", "fixed:auto", "--tuned-on", "0"]).expect_code(2);
+    assert!(blind.err.contains("say --tuned-on 5 or more"), "{}", blind.err);
     let nowhere = house.rettidig(&["backtest", "--policy", "level:80", "--data", "nowhere"]).expect_code(1);
     assert!(nowhere.err.contains("read the recorded fill levels in nowhere"), "{}", nowhere.err);
     house.rettidig(&["backtest", "--policy", "rules:nowhere", "--data", "."]).expect_code(78);

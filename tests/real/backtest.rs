@@ -7,13 +7,15 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+const THREE: [&str; 3] = ["rules:live", "level:80", "fixed:auto"];
+
 /// With the shipped configuration; prints the table, gives the JSON.
-fn backtest(name: &str, arguments: &[&str]) -> Json {
-    let policies = ["--policy", "rules:live", "--policy", "level:80", "--policy", "fixed:auto"];
+fn backtest(name: &str, policies: &[&str], arguments: &[&str]) -> Json {
+    let policies = policies.iter().flat_map(|policy| ["--policy", policy]);
     let run = |more: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rettidig"));
         command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["--config", "config", "backtest"]);
-        let output = command.args(policies).args(arguments).args(more).output().unwrap();
+        let output = command.args(policies.clone()).args(arguments).args(more).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{said}");
         println!("{said}");
@@ -54,7 +56,7 @@ fn possible(told: &Json) {
 fn prague_policies_beside_each_other() {
     let folder = data().join("prague-bins");
     for crew in ["service", "call"] {
-        let told = backtest("prague", &["--data", folder.to_str().unwrap(), "--crew", crew]);
+        let told = backtest("prague", &THREE, &["--data", folder.to_str().unwrap(), "--crew", crew]);
         assert_eq!(told["bins"].as_array().unwrap().len(), 20);
         possible(&told);
         // Of a bin that is never full, little is estimated.
@@ -67,7 +69,7 @@ fn wyndham_policies_beside_each_other() {
     let file = Path::new("wyndham-bins").join("wyndham_waste_data_cleaned.csv");
     let file = data().join(file);
     for crew in ["service", "call"] {
-        let told = backtest("wyndham", &["--data", file.to_str().unwrap(), "--full", "10", "--crew", crew]);
+        let told = backtest("wyndham", &THREE, &["--data", file.to_str().unwrap(), "--full", "10", "--crew", crew]);
         assert_eq!(told["bins"].as_array().unwrap().len(), 31);
         let values: u64 = told["bins"].as_array().unwrap().iter().map(|bin| bin["values"].as_u64().unwrap()).sum();
         assert_eq!(values + told["left_out"]["rows"].as_u64().unwrap(), 29_357);
@@ -87,7 +89,7 @@ fn emptyings_are_those_that_were_labelled() {
     let (mut emptied, mut right, mut wrong) = (0, 0, 0);
     for (bin, labels) in by_bin {
         let file = data().join("prague-bins").join(format!("{bin}.csv"));
-        let told = backtest(&bin, &["--data", file.to_str().unwrap(), "--tuned-on", "0"]);
+        let told = backtest(&bin, &["level:80"], &["--data", file.to_str().unwrap()]);
         let (first, last) = (labels[0].0 - 1, labels[labels.len() - 1].0 + 1);
         let days = told["policies"][0]["by_day"].as_array().unwrap().iter();
         let stops = days.flat_map(|at| vec![day(at[0].as_str().unwrap()); at[2].as_u64().unwrap() as usize]);

@@ -26,6 +26,8 @@ const LIVE: &str = "live";
 const JOURNAL: &str = "journal";
 /// Policies beside each other; a page tells so many colours apart.
 const POLICIES_MAX: usize = 8;
+/// Percent of the data that a plan needs to be tuned on.
+const TUNED_ON_MIN: u8 = 5;
 /// The two of --rules and --against stand first; the second is how the page and the losses know the new one.
 const NEW: usize = 2;
 
@@ -130,6 +132,11 @@ pub fn backtest(source: &Source, arguments: &BacktestArguments) -> anyhow::Resul
     let pair = usize::from(arguments.rules.is_some()) * NEW;
     if pair + arguments.policy.len() > POLICIES_MAX {
         complain(&format!("at most {POLICIES_MAX} policies stand beside each other: leave some out"));
+        return Ok(Outcome::Usage);
+    }
+    let tuned = arguments.policy.iter().any(|asked| matches!(asked, Asked::Fixed(None)));
+    if tuned && arguments.tuned_on.is_some_and(|percent| percent < TUNED_ON_MIN) {
+        complain(&format!("fixed:auto is tuned on a part of the data: say --tuned-on {TUNED_ON_MIN} or more"));
         return Ok(Outcome::Usage);
     }
     // Services of policies that are no rules are those of the rule set compared with.
