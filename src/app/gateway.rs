@@ -42,7 +42,7 @@ use crate::engine::Engine;
 use crate::store::Store;
 use crate::telemetry::sequencer::Meters;
 use crate::vault::Vault;
-use crate::{console, dispatch, endpoint, intake};
+use crate::{console, dispatch, endpoint, intake, store};
 use anyhow::{Context as _, bail};
 use metrics_exporter_prometheus::PrometheusHandle;
 use smol_str::SmolStr;
@@ -149,8 +149,7 @@ impl Gateway {
         let store = open_store(&settings, folder.root(), clock.now()).await?;
         let handle = Handle::new(inbox, Arc::clone(&ledger));
         let ways = WaysIn::new(&handle, &directory, &vault, &to_dispatch, &clock, &settings);
-        let journal_id = journal.id();
-        let pending = engine.pending_deliveries().cloned().collect();
+        let (journal_id, pending) = (journal.id(), engine.pending_deliveries().cloned().collect());
         stop.history.maintain(journal.maintenance(), &clock)?;
         let tending = super::history::tending(&settings.store, &clock);
         let embedded = settings.store.url.is_none();
@@ -181,14 +180,7 @@ impl Gateway {
         };
         let sequencer = std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || sequencer.run())?;
         let out = WaysOut::default();
-        let health = Health {
-            handle: handle.clone(),
-            progress,
-            links: ways.links.clone(),
-            brokers: settings.brokers.iter().map(|broker| SmolStr::new(&broker.name)).collect(),
-            endpoint_wanted: !settings.endpoint.listen.is_empty(),
-            out: out.clone(),
-        };
+        let health = Arc::new(health(&settings, &ways, &out, progress));
         let gateway = Self {
             handle,
             board,
@@ -200,7 +192,7 @@ impl Gateway {
             clock,
             addresses: Addresses::default(),
             out,
-            health: Arc::new(health),
+            health,
             metrics,
             reload: Reload { source, settings: Arc::new(settings), directory: ways.directory.clone(), calendars },
             folder,
@@ -424,6 +416,17 @@ fn not_listening(address: SocketAddr, section: &str, source: std::io::Error) -> 
 async fn finish(tasks: &TaskTracker) {
     tasks.close();
     tasks.wait().await;
+}
+
+fn health(settings: &Settings, ways: &WaysIn, out: &WaysOut, progress: Arc<store::Progress>) -> Health {
+    Health {
+        handle: ways.handle.clone(),
+        progress,
+        links: ways.links.clone(),
+        brokers: settings.brokers.iter().map(|broker| SmolStr::new(&broker.name)).collect(),
+        endpoint_wanted: !settings.endpoint.listen.is_empty(),
+        out: out.clone(),
+    }
 }
 
 fn initial(engine: &mut Engine, journal: JournalId) -> Initial {

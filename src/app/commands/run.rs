@@ -79,7 +79,7 @@ async fn serve(foundation: Foundation, start: Start) -> anyhow::Result<Outcome> 
 
 /// On SIGHUP: configuration and certificates, as `rettidig reload` and `rettidig tls reload` do.
 async fn reload(gateway: &Gateway) {
-    let mut backend = Backend::Running(gateway.commands());
+    let mut backend = Backend::Running(Box::new(gateway.commands()));
     for (what, request) in [("configuration", Request::Reload), ("certificates", Request::TlsReload)] {
         match serve_request(&mut backend, request).await {
             Ok(answer) => tracing::info!(what, ?answer, "read again"),

@@ -25,7 +25,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub enum Backend {
-    Running(Running),
+    Running(Box<Running>),
     Offline(Box<Offline>),
 }
 

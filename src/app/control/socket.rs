@@ -107,7 +107,7 @@ impl Listener {
 async fn converse(stream: UnixStream, running: Running, stop: &CancellationToken) -> io::Result<()> {
     let (reading, mut writing) = stream.into_split();
     let mut reader = BufReader::new(reading);
-    let mut backend = Backend::Running(running);
+    let mut backend = Backend::Running(Box::new(running));
     loop {
         let line = tokio::select! {
             () = stop.cancelled() => return Ok(()),
