@@ -80,11 +80,14 @@ impl<'a> Moment<'a, '_> {
             (*observed, *received) = (0, 0);
             return Outcome::truth(truth);
         }
-        let newest = self.newest(&call.reads).map(|(observed_at, _)| observed_at);
+        let newest = self.newest(&call.reads);
         let now = self.inputs.now;
         if moment(*received).is_none() {
-            (*observed, *received) = (newest.map_or(0, word_of), word_of(now));
+            // It may have turned by time alone, long after the newest value: it is true from here on, by the value's time.
+            let since = newest.map(|(observed_at, received_at)| observed_at + now.since(received_at));
+            (*observed, *received) = (since.map_or(0, word_of), word_of(now));
         }
+        let newest = newest.map(|(observed_at, _)| observed_at);
         let shown = newest.zip(moment(*observed)).is_some_and(|(newest, since)| newest.since(since) >= wait_for);
         let ripe_at = moment(*received).unwrap_or(now) + wait_for;
         if shown || now >= ripe_at {
