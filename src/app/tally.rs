@@ -50,7 +50,9 @@ impl Tally {
                 | Fact::DeliveryEnded { .. }
                 | Fact::DeviceSilent { .. }
                 | Fact::DeviceHeard { .. }
-                | Fact::DeviceClockAhead { .. } => continue,
+                | Fact::DeviceClockAhead { .. }
+                | Fact::MeasuredLate { .. }
+                | Fact::ReleasedEarly { .. } => continue,
             };
             counter.fetch_add(1, Ordering::Relaxed);
         }

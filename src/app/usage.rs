@@ -131,7 +131,9 @@ impl Usage {
             | Fact::TaskAccepted { .. }
             | Fact::TaskStage { .. }
             | Fact::DeliveryEnded { .. }
-            | Fact::DeviceClockAhead { .. } => {}
+            | Fact::DeviceClockAhead { .. }
+            | Fact::MeasuredLate { .. }
+            | Fact::ReleasedEarly { .. } => {}
         }
     }
 
@@ -251,7 +253,7 @@ mod tests {
 
     fn raised(alarm: u64, exercise: bool) -> Fact {
         let observed_at = Timestamp::from_micros(0);
-        let cause = Cause { device: None, observed_at, event: Seq(1), exercise, rule_version: None };
+        let cause = Cause { device: None, observed_at, event: Seq(1), exercise, rule_version: None, late: None };
         Fact::AlarmRaised {
             alarm: AlarmId(alarm),
             rule: RuleId::new("bin-full"),

@@ -69,7 +69,7 @@ impl<'a> Batch<'a> {
                     row.acknowledged_by = None;
                 });
             }
-            Fact::ReturnedToNormal { alarm } => {
+            Fact::ReturnedToNormal { alarm, .. } => {
                 self.alarm(*alarm, |row| {
                     row.alarm.active = false;
                     row.normal_at = Some(at);
@@ -104,7 +104,9 @@ impl<'a> Batch<'a> {
             Fact::DelayStarted { .. }
             | Fact::DelayCancelled { .. }
             | Fact::DeliveryEnded { .. }
-            | Fact::DeviceClockAhead { .. } => {}
+            | Fact::DeviceClockAhead { .. }
+            | Fact::MeasuredLate { .. }
+            | Fact::ReleasedEarly { .. } => {}
         }
     }
 
@@ -161,7 +163,9 @@ impl<'a> Batch<'a> {
             | Fact::DeliveryEnded { .. }
             | Fact::DeviceSilent { .. }
             | Fact::DeviceHeard { .. }
-            | Fact::DeviceClockAhead { .. } => {}
+            | Fact::DeviceClockAhead { .. }
+            | Fact::MeasuredLate { .. }
+            | Fact::ReleasedEarly { .. } => {}
         }
     }
 

@@ -42,6 +42,7 @@ fn cause() -> Cause {
         event: Seq(9),
         exercise: false,
         rule_version: None,
+        late: None,
     }
 }
 
@@ -93,7 +94,7 @@ fn an_alarm_lives_through_its_facts() {
     assert_eq!(board.view().counts.alarms_unacknowledged, 1);
     let by = Seen::Account(AccountId::new("anna"));
     apply(&board, &[decided(12, vec![Fact::Acknowledged { alarm: AlarmId(1), by }])]);
-    apply(&board, &[decided(13, vec![Fact::ReturnedToNormal { alarm: AlarmId(1) }])]);
+    apply(&board, &[decided(13, vec![Fact::ReturnedToNormal { alarm: AlarmId(1), observed_at: None }])]);
     let back = Fact::AlarmReactivated { alarm: AlarmId(1), cause: Cause { event: Seq(14), ..cause() } };
     apply(&board, &[decided(14, vec![back])]);
     let view = board.view();
@@ -251,7 +252,7 @@ fn any_fact() -> impl Strategy<Value = fn(u64) -> Fact> {
     prop::sample::select(vec![
         (|n| raised(n)) as fn(u64) -> Fact,
         |n| requested(n, n - n % 3),
-        |n| Fact::ReturnedToNormal { alarm: AlarmId(n - n % 5) },
+        |n| Fact::ReturnedToNormal { alarm: AlarmId(n - n % 5), observed_at: None },
         |n| Fact::AlarmClosed { alarm: AlarmId(n - n % 5) },
         |n| Fact::TaskAccepted { task: TaskId(n - n % 5), crew: "c".into() },
         |n| Fact::TaskCompleted { task: TaskId(n - n % 5) },

@@ -190,6 +190,7 @@ fn rules() -> Vec<Arc<Rule>> {
         id: SensorTypeId::new("bin-fill"),
         asset_kind: AssetKind::new("bin"),
         interval: Span::from_hours(1),
+        lateness: Span::ZERO,
         properties: BTreeMap::from([(PropertyName::new("fill"), fill)]),
     };
     let vocabulary = Vocabulary::new([&bin].into_iter());
@@ -256,6 +257,7 @@ fn raised(alarm: u64) -> Fact {
         event: Seq(9),
         exercise: false,
         rule_version: None,
+        late: None,
     };
     Fact::AlarmRaised {
         alarm: AlarmId(alarm),

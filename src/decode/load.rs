@@ -20,6 +20,7 @@ use std::sync::Arc;
 const NAME_BYTES_MAX: usize = 64;
 const UNIT_BYTES_MAX: usize = 16;
 const INTERVAL: RangeInclusive<Span> = Span::from_secs(1)..=Span::from_hours(31 * 24);
+const LATENESS: RangeInclusive<Span> = Span::ZERO..=Span::from_hours(7 * 24);
 const KINDS: [(&str, PropertyKind); 3] =
     [("number", PropertyKind::Number), ("boolean", PropertyKind::Boolean), ("text", PropertyKind::Text)];
 
@@ -54,12 +55,13 @@ fn load(file: &SmolStr, mut root: Section<'_>) -> Option<SensorTypeSpec> {
     let (name, vendor) = (text("name", "Bin level sensor"), text("vendor", "Milesight"));
     let asset_kind = root.required("asset_kind", "asset_kind = \"bin\"").and_then(|field| word(&field));
     let interval = root.required("interval", "interval = \"6h\"").and_then(|field| field.length_of_time(INTERVAL));
+    let lateness = root.optional("lateness").and_then(|field| field.length_of_time(LATENESS)).unwrap_or_default();
     let properties = properties(&mut root);
     let source = load_mapping(&mut root, &properties);
     root.finish();
     let properties = properties.into_iter().filter_map(|(name, declared)| Some((name, declared.property?))).collect();
     let asset_kind = AssetKind::new(asset_kind?);
-    let sensor_type = SensorType { id: SensorTypeId::new(id?), asset_kind, interval: interval?, properties };
+    let sensor_type = SensorType { id: SensorTypeId::new(id?), asset_kind, interval: interval?, lateness, properties };
     Some(SensorTypeSpec { sensor_type, name: name?, vendor: vendor?, source: source? })
 }
 

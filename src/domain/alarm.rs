@@ -1,7 +1,7 @@
 //! An alarm: a condition that needs a person's timely response (ISA-18.2 / IEC 62682).
 
 use super::ids::{AlarmId, AssetId, DeviceId, RuleId, RuleVersion, Seq};
-use super::time::Timestamp;
+use super::time::{Span, Timestamp};
 
 /// The rank of an alarm (DOMAIN §3): 1 act now, 2 within half an hour, 3 this shift, 4 next plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,6 +40,8 @@ pub struct Cause {
     pub exercise: bool,
     /// The form of the rule whose condition it is; none in records from before it was kept.
     pub rule_version: Option<RuleVersion>,
+    /// How old the value was when it arrived, where it came too late to be judged in its place.
+    pub late: Option<Span>,
 }
 
 impl Priority {

@@ -42,6 +42,9 @@ pub struct SensorType {
     pub asset_kind: AssetKind,
     /// How often a healthy device speaks.
     pub interval: Span,
+    /// How much older than its newest value another may be and still be judged in its place: zero for a device that is
+    /// always connected, more for one that sends in batches.
+    pub lateness: Span,
     pub properties: BTreeMap<PropertyName, Property>,
 }
 

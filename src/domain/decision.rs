@@ -49,6 +49,8 @@ pub enum Fact {
     },
     ReturnedToNormal {
         alarm: AlarmId,
+        /// When the condition had gone, by the sensor's own time; none in records from before it was kept.
+        observed_at: Option<Timestamp>,
     },
     Acknowledged {
         alarm: AlarmId,
@@ -111,6 +113,18 @@ pub enum Fact {
     DeviceClockAhead {
         device: DeviceId,
         by: Span,
+    },
+    /// Values came too late to be put in order: they are kept, and change nothing that rules remember.
+    MeasuredLate {
+        device: DeviceId,
+        values: u32,
+        /// The age of the oldest as it arrived.
+        by: Span,
+    },
+    /// More values were held back than may be: the oldest were judged before their time.
+    ReleasedEarly {
+        asset: AssetId,
+        values: u32,
     },
 }
 

@@ -16,6 +16,7 @@ pub struct Span(i64);
 
 impl Timestamp {
     pub const MIN: Self = Self(i64::MIN);
+    pub const MAX: Self = Self(i64::MAX);
 
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {

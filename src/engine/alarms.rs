@@ -11,12 +11,14 @@ use crate::domain::event::{Deadline, DeadlineReason};
 use crate::domain::ids::{AccountId, AlarmId, AssetId};
 use crate::domain::reason::{Refusal, Verdict};
 use crate::domain::task::{CancelReason, TaskStage};
+use crate::domain::time::Timestamp;
 use crate::rules::Rule;
 
 impl Engine {
     /// The condition holds: raises the alarm, or wakes the one that had returned to normal without being settled.
     pub(super) fn raise(&mut self, draft: &mut Draft, rule: &Rule, asset: &AssetId, cause: Cause) {
         let known = self.condition(&rule.id, asset).and_then(|condition| condition.alarm);
+        let observed_at = cause.observed_at;
         let alarm = if let Some(alarm) = known {
             self.state(draft, Fact::AlarmReactivated { alarm, cause });
             alarm
@@ -30,13 +32,13 @@ impl Engine {
             self.request(draft, alarm, template);
         }
         if rule.momentary {
-            self.state(draft, Fact::ReturnedToNormal { alarm });
+            self.state(draft, Fact::ReturnedToNormal { alarm, observed_at: Some(observed_at) });
         }
     }
 
     /// The condition has gone: what nobody has started is withdrawn, what was done is verified.
-    pub(super) fn return_to_normal(&mut self, draft: &mut Draft, alarm: AlarmId) {
-        self.state(draft, Fact::ReturnedToNormal { alarm });
+    pub(super) fn return_to_normal(&mut self, draft: &mut Draft, alarm: AlarmId, observed_at: Timestamp) {
+        self.state(draft, Fact::ReturnedToNormal { alarm, observed_at: Some(observed_at) });
         for task in self.tasks.unaccepted_about(alarm) {
             self.cancel(draft, task, CancelReason::SolvedBeforeArrival);
         }
@@ -79,7 +81,7 @@ impl Engine {
             self.cancel(draft, task, reason);
         }
         if self.alarms.get(&id).is_some_and(|alarm| alarm.active) {
-            self.state(draft, Fact::ReturnedToNormal { alarm: id });
+            self.state(draft, Fact::ReturnedToNormal { alarm: id, observed_at: Some(draft.now) });
         }
         self.state(draft, Fact::AlarmClosed { alarm: id });
     }
@@ -119,7 +121,7 @@ impl Engine {
                 );
             }
             Fact::AlarmReactivated { alarm, cause } => self.reactivate(*alarm, cause),
-            Fact::ReturnedToNormal { alarm } => {
+            Fact::ReturnedToNormal { alarm, .. } => {
                 if let Some(alarm) = self.alarms.get_mut(alarm) {
                     alarm.active = false;
                 }
@@ -142,7 +144,9 @@ impl Engine {
             | Fact::DeliveryEnded { .. }
             | Fact::DeviceSilent { .. }
             | Fact::DeviceHeard { .. }
-            | Fact::DeviceClockAhead { .. } => {}
+            | Fact::DeviceClockAhead { .. }
+            | Fact::MeasuredLate { .. }
+            | Fact::ReleasedEarly { .. } => {}
         }
     }
 

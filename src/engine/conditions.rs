@@ -4,16 +4,16 @@
 //! conclusions and happens only when deciding.
 
 use super::answers::answers;
-use super::estimators::Circumstances;
+use super::arrivals::age;
 use super::inventory::AssetState;
+use super::order::Order;
 use super::state::{Draft, Engine};
 use crate::domain::alarm::Cause;
 use crate::domain::decision::Fact;
 use crate::domain::event::{Deadline, DeadlineReason, TurnedBy};
 use crate::domain::ids::{AlarmId, AssetId, AssetKind, DeviceId, RuleId};
-use crate::domain::observation::{Observation, Observed};
 use crate::domain::time::{Span, Timestamp};
-use crate::rules::{Evaluation, Inputs, Memory, Rule, RuleSet, Sample, Truth};
+use crate::rules::{Evaluation, Inputs, Memory, Rule, RuleSet, Sample, Truth, WhenLate};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -43,10 +43,30 @@ pub(super) struct Delay {
 /// What the rules say about one asset at one moment.
 pub(super) struct Judged {
     asset: AssetId,
+    /// The moment, in the time that these rules live in.
+    at: Timestamp,
+    which: Which,
     device: Option<DeviceId>,
     observed_at: Option<Timestamp>,
     exercise: bool,
     findings: Vec<Finding>,
+}
+
+impl Judged {
+    /// In the asset's own time it has become that late, and that alone may end something.
+    pub fn nothing(asset: &AssetId, at: Timestamp) -> Self {
+        let (which, asset, findings) = (Which::InOrder, asset.clone(), Vec::new());
+        Self { asset, at, which, device: None, observed_at: None, exercise: false, findings }
+    }
+}
+
+/// Which of an asset's rules are judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Those that decide on arrival; all, where no sensor may be late.
+    OnArrival,
+    /// Those that are judged in the order of the values' own time.
+    InOrder,
 }
 
 struct Finding {
@@ -56,15 +76,21 @@ struct Finding {
     evaluation: Evaluation,
     /// The message brought the newest of a value it depends on.
     renewed: bool,
+    /// When what it is about was measured, and its age, where that came too late for its place.
+    late: Option<(Timestamp, Span)>,
 }
 
-/// What one message brought, by slot.
+/// What was brought, by slot.
 pub(super) struct Fresh<'a> {
-    observed: &'a Observed,
+    pub device: Option<&'a DeviceId>,
+    pub observed_at: Option<Timestamp>,
+    pub exercise: bool,
     /// Slots that now hold its values.
-    newest: Vec<u16>,
+    pub newest: Vec<u16>,
     /// Its other values, in order of time: measured before what was known already, or before its own newest.
-    earlier: Vec<(u16, Sample)>,
+    pub earlier: Vec<(u16, Sample)>,
+    /// Values from before the watermark.
+    pub late: Vec<(u16, Sample)>,
 }
 
 impl Fresh<'_> {
@@ -76,73 +102,51 @@ impl Fresh<'_> {
     /// Values the rule reads, of which the message brought none that is the newest.
     fn late_for<'s>(&'s self, rule: &'s Rule) -> impl Iterator<Item = &'s (u16, Sample)> {
         let late = |slot: &u16| rule.reads().binary_search(slot).is_ok() && !self.newest.contains(slot);
-        self.earlier.iter().filter(move |(slot, _)| late(slot))
+        let too_late: &[(u16, Sample)] = if rule.when_late == WhenLate::Raise { &self.late } else { &[] };
+        too_late.iter().chain(&self.earlier).filter(move |(slot, _)| late(slot))
     }
 
     /// The values a momentary rule is judged by: a press is a press, also when it arrives after a later one.
     /// `None` when the message brought nothing the rule reads.
-    fn moment<'s>(&self, rule: &Rule, known: &'s [Option<Sample>]) -> Option<Cow<'s, [Option<Sample>]>> {
+    fn moment<'s>(&self, rule: &Rule, known: &'s [Option<Sample>]) -> Option<Moment<'s>> {
         let mut late = self.late_for(rule).peekable();
         if late.peek().is_none() {
-            return self.renews(rule).then_some(Cow::Borrowed(known));
+            return self.renews(rule).then_some((Cow::Borrowed(known), None));
         }
-        let mut values = known.to_vec();
+        let (mut values, mut oldest) = (known.to_vec(), None);
         for (slot, sample) in late {
             values[usize::from(*slot)] = Some(sample.clone());
+            oldest = oldest.max(Some((sample.observed_at, age(sample))));
         }
-        Some(Cow::Owned(values))
+        Some((Cow::Owned(values), oldest.filter(|_| !self.renews(rule))))
     }
 }
 
-impl Engine {
-    /// Takes a device's observations into the state of its asset and judges the asset.
-    pub(super) fn take_in(&mut self, now: Timestamp, observed: &Observed) -> Option<Judged> {
-        let device = self.inventory.devices.get_mut(&observed.device)?;
-        device.silence.heard(observed.received_at);
-        device.silence.set_silent(false);
-        let asset_id = device.device.asset.clone();
-        let emptying_asked = self.emptying_asked(&asset_id);
-        let asset = self.inventory.assets.get_mut(&asset_id)?;
-        let layout = self.rules.slots(&asset.asset.kind);
-        let mut newest = Vec::with_capacity(observed.observations.len());
-        let mut earlier = Vec::new();
-        for observation in &observed.observations {
-            let Some(slot) = layout.slot(&observation.property) else { continue };
-            let sample = Sample {
-                value: observation.value.clone(),
-                observed_at: measured_at(observed, observation),
-                received_at: observed.received_at,
-            };
-            let known = &mut asset.samples[usize::from(slot)];
-            if known.as_ref().is_some_and(|known| known.observed_at > sample.observed_at) {
-                earlier.push((slot, sample));
-                continue;
-            }
-            let before = known.replace(sample);
-            if !newest.contains(&slot) {
-                newest.push(slot);
-            } else if let Some(before) = before {
-                earlier.push((slot, before));
-            }
-        }
-        earlier.sort_by_key(|(_, sample)| sample.observed_at);
-        let calendars = self.configuration.as_deref().map(|configuration| &configuration.calendars);
-        let neighbourhoods = &mut self.neighbourhoods;
-        asset.follow(&self.rules, observed, Circumstances { calendars, neighbourhoods, emptying_asked });
-        self.watch_silence(&observed.device);
-        self.judge(now, &asset_id, Some(&Fresh { observed, newest, earlier }))
-    }
+/// Values, and when the newest that is late was measured, with its age.
+type Moment<'s> = (Cow<'s, [Option<Sample>]>, Option<(Timestamp, Span)>);
 
-    /// Evaluates every rule of the asset's kind and notes when waiting alone would change an answer. None when nothing
-    /// can follow.
-    pub(super) fn judge(&mut self, now: Timestamp, asset_id: &AssetId, fresh: Option<&Fresh>) -> Option<Judged> {
+impl Engine {
+    /// Evaluates rules of the asset's kind at a moment of the time they live in, and notes when waiting alone would change
+    /// an answer. None when nothing can follow.
+    pub(super) fn judge(
+        &mut self,
+        now: Timestamp,
+        asset_id: &AssetId,
+        fresh: Option<&Fresh>,
+        which: Which,
+    ) -> Option<Judged> {
         let state = self.inventory.assets.get(asset_id)?;
         let silent = self.inventory.any_silent(&state.devices);
         let calendars = self.configuration.as_deref().map(|configuration| &configuration.calendars);
         let estimates = answers(state, &self.rules, calendars, now);
         let state = self.inventory.assets.get_mut(asset_id)?;
+        let order = state.order.as_deref();
+        let known = match (which, order) {
+            (Which::InOrder, Some(order)) => &order.samples,
+            (Which::OnArrival, _) | (Which::InOrder, None) => &state.samples,
+        };
         let inputs = Inputs {
-            samples: &state.samples,
+            samples: known,
             fresh: fresh.map_or(&[], |fresh| &fresh.newest),
             earlier: fresh.map_or(&[], |fresh| &fresh.earlier),
             asset: &state.asset,
@@ -154,9 +158,15 @@ impl Engine {
         let rules = self.rules.for_kind(&state.asset.kind);
         let mut findings = Vec::new();
         for (place, (rule, condition)) in rules.iter().zip(&mut state.conditions).enumerate() {
+            let in_order = order.is_some_and(|order| order.has_rule(place));
+            if in_order != (which == Which::InOrder) {
+                continue;
+            }
+            let mut late = None;
             let evaluation = if rule.momentary {
-                let values = fresh.and_then(|fresh| fresh.moment(rule, &state.samples));
-                let samples = values.as_deref().unwrap_or(&state.samples);
+                let values = fresh.and_then(|fresh| fresh.moment(rule, known));
+                late = values.as_ref().and_then(|(_, late)| *late);
+                let samples = values.as_ref().map_or(&known[..], |(values, _)| values);
                 let mut evaluation = rule.evaluate(&Inputs { samples, ..inputs }, &mut condition.memory);
                 if values.is_none() {
                     evaluation.when = Truth::False;
@@ -169,17 +179,19 @@ impl Engine {
             };
             condition.wake = evaluation.wake;
             // An entry that comes too early is moved when it comes: messages that put the moment off cost nothing here.
+            let behind = if in_order { order.and_then(|order| order.behind) } else { Some(Span::ZERO) };
             if let Some((_, at)) = evaluation.wake
+                && let Some(at) = behind.map(|behind| at + behind)
                 && condition.timer.is_none_or(|timer| at < timer)
                 && let Some(deadline) = condition.turns(rule, asset_id)
             {
                 condition.timer = Some(at);
-                self.timers.set(deadline);
+                self.timers.set(Deadline { at, ..deadline });
             }
-            // Nearly always nothing holds, nothing did, and nothing follows.
-            if holds(&evaluation) || condition.delay.is_some() || condition.alarm.is_some() {
+            // Nearly always nothing holds, nothing did, and nothing follows. In order, what did is not known yet.
+            if holds(&evaluation) || condition.delay.is_some() || condition.alarm.is_some() || in_order {
                 let renewed = fresh.is_some_and(|fresh| fresh.renews(rule));
-                findings.push(Finding { place, rule: Arc::clone(rule), evaluation, renewed });
+                findings.push(Finding { place, rule: Arc::clone(rule), evaluation, renewed, late });
             }
         }
         if findings.is_empty() {
@@ -187,32 +199,102 @@ impl Engine {
         }
         Some(Judged {
             asset: asset_id.clone(),
-            device: fresh.map(|fresh| fresh.observed.device.clone()),
-            observed_at: fresh.and_then(|fresh| {
-                fresh.observed.observations.iter().map(|observation| measured_at(fresh.observed, observation)).max()
-            }),
-            exercise: fresh.is_some_and(|fresh| fresh.observed.exercise),
+            at: now,
+            which,
+            device: fresh.and_then(|fresh| fresh.device.cloned()),
+            observed_at: fresh.and_then(|fresh| fresh.observed_at),
+            exercise: fresh.is_some_and(|fresh| fresh.exercise),
+            findings,
+        })
+    }
+
+    /// Judges what came too late for its place alone: each moment by itself, remembering nothing.
+    pub(super) fn judge_late(&self, asset_id: &AssetId, fresh: &Fresh) -> Option<Judged> {
+        let state = self.inventory.assets.get(asset_id)?;
+        let order = state.order.as_deref();
+        let calendars = self.configuration.as_deref().map(|configuration| &configuration.calendars);
+        let mut findings = Vec::new();
+        for (place, rule) in self.rules.for_kind(&state.asset.kind).iter().enumerate() {
+            // What is momentary was judged with what is known; what must last is not shown by a moment.
+            if rule.when_late == WhenLate::Ignore
+                || (rule.momentary && !in_order(order, place))
+                || rule.on_delay > Span::ZERO
+            {
+                continue;
+            }
+            // To a rule that decides on arrival a value is late as soon as another was judged before it.
+            let out_of_order = if order.is_some() && !in_order(order, place) { &fresh.earlier[..] } else { &[] };
+            let mut read: Vec<_> = fresh.late.iter().chain(out_of_order).collect();
+            read.retain(|(slot, _)| rule.reads().binary_search(slot).is_ok());
+            read.sort_by_key(|(_, sample)| sample.observed_at);
+            for moment in read.chunk_by(|(_, one), (_, other)| one.observed_at == other.observed_at) {
+                let Some((_, first)) = moment.first() else { continue };
+                let now = first.observed_at;
+                let (mut samples, mut slots) = (vec![None; state.samples.len()], Vec::new());
+                for (slot, sample) in moment {
+                    samples[usize::from(*slot)] = Some(Sample { received_at: now, ..sample.clone() });
+                    slots.push(*slot);
+                }
+                let inputs = Inputs {
+                    samples: &samples,
+                    fresh: &slots,
+                    earlier: &[],
+                    asset: &state.asset,
+                    calendars,
+                    estimates: &[],
+                    silent: false,
+                    now,
+                };
+                let evaluation = rule.evaluate(&inputs, &mut Memory::default());
+                if holds(&evaluation) {
+                    let late = Some((now, age(first)));
+                    findings.push(Finding { place, rule: Arc::clone(rule), evaluation, renewed: false, late });
+                    break;
+                }
+            }
+        }
+        let at = fresh.observed_at?;
+        (!findings.is_empty()).then(|| Judged {
+            asset: asset_id.clone(),
+            at,
+            which: Which::OnArrival,
+            device: fresh.device.cloned(),
+            observed_at: fresh.observed_at,
+            exercise: fresh.exercise,
             findings,
         })
     }
 
     /// Draws the conclusions: starts and stops delays, raises alarms, lets them return to normal.
-    pub(super) fn settle(&mut self, draft: &mut Draft, judged: Option<Judged>) {
-        let Some(judged) = judged else { return };
-        let cause = Cause {
-            device: judged.device,
-            observed_at: judged.observed_at.unwrap_or(draft.now),
-            event: draft.seq,
-            exercise: judged.exercise,
-            rule_version: None,
-        };
-        for finding in judged.findings {
-            self.settle_rule(draft, &judged.asset, &finding, &cause);
+    pub(super) fn settle(&mut self, draft: &mut Draft, judged: impl IntoIterator<Item = Judged>) {
+        for judged in judged {
+            let cause = Cause {
+                device: judged.device,
+                observed_at: judged.observed_at.unwrap_or(judged.at),
+                event: draft.seq,
+                exercise: judged.exercise,
+                rule_version: None,
+                late: None,
+            };
+            if judged.which == Which::InOrder {
+                self.end_delays(draft, &judged.asset, judged.at);
+            }
+            for finding in judged.findings {
+                let mut cause = Cause { rule_version: Some(finding.rule.version), ..cause.clone() };
+                if let Some((observed_at, age)) = finding.late {
+                    (cause.observed_at, cause.late) = (observed_at, Some(age));
+                }
+                if finding.late.is_some() && !finding.rule.momentary {
+                    self.settle_late(draft, &judged.asset, &finding, cause);
+                } else {
+                    self.settle_rule(draft, &judged.asset, &finding, judged.at, cause);
+                }
+            }
         }
     }
 
-    fn settle_rule(&mut self, draft: &mut Draft, asset: &AssetId, finding: &Finding, cause: &Cause) {
-        let Finding { place, rule, evaluation, renewed } = finding;
+    fn settle_rule(&mut self, draft: &mut Draft, asset: &AssetId, finding: &Finding, at: Timestamp, cause: Cause) {
+        let Finding { place, rule, evaluation, renewed, .. } = finding;
         let holds = holds(evaluation);
         let Some(condition) = self.inventory.assets.get(asset).and_then(|state| state.conditions.get(*place)) else {
             return;
@@ -225,7 +307,7 @@ impl Engine {
             };
             let id = alarm.id;
             if normal {
-                self.return_to_normal(draft, id);
+                self.return_to_normal(draft, id, cause.observed_at);
             } else if holds && *renewed {
                 self.ask_again(draft, id, rule, cause.observed_at);
             }
@@ -233,15 +315,41 @@ impl Engine {
         }
         let delayed = condition.delay.is_some();
         let ended = evaluation.when == Truth::False || evaluation.unless == Truth::True;
-        let cause = || Cause { rule_version: Some(rule.version), ..cause.clone() };
         if holds && rule.on_delay == Span::ZERO {
-            self.raise(draft, rule, asset, cause());
+            self.raise(draft, rule, asset, cause);
         } else if holds && !delayed {
-            let due = draft.now + rule.on_delay;
-            let (cause, rule, asset) = (cause(), rule.id.clone(), asset.clone());
+            let (due, rule, asset) = (at + rule.on_delay, rule.id.clone(), asset.clone());
             self.state(draft, Fact::DelayStarted { rule, asset, due, cause });
         } else if ended && delayed {
             self.state(draft, Fact::DelayCancelled { rule: rule.id.clone(), asset: asset.clone() });
+        }
+    }
+
+    /// What was so for a moment, and nobody was told: an alarm that is over asks a person to look. One that is there
+    /// already does.
+    fn settle_late(&mut self, draft: &mut Draft, asset: &AssetId, finding: &Finding, cause: Cause) {
+        let known = self.condition(&finding.rule.id, asset).and_then(|condition| condition.alarm);
+        if known.is_none() {
+            let observed_at = cause.observed_at;
+            self.raise(draft, &finding.rule, asset, cause);
+            if let Some(alarm) = self.condition(&finding.rule.id, asset).and_then(|condition| condition.alarm) {
+                self.state(draft, Fact::ReturnedToNormal { alarm, observed_at: Some(observed_at) });
+            }
+        }
+    }
+
+    /// Raises what has held through its `on_delay` at a moment of the asset's own time.
+    fn end_delays(&mut self, draft: &mut Draft, asset: &AssetId, at: Timestamp) {
+        let Some(state) = self.inventory.assets.get(asset) else { return };
+        let rules = self.rules.for_kind(&state.asset.kind).iter().zip(&state.conditions).enumerate();
+        let over = |(place, (rule, condition)): (usize, (&Arc<Rule>, &Condition))| {
+            let due = condition.delay.as_ref().filter(|delay| delay.due <= at)?.due;
+            in_order(state.order.as_deref(), place).then(|| (due, place, rule.id.clone()))
+        };
+        let mut over: Vec<_> = rules.filter_map(over).collect();
+        over.sort();
+        for (_, _, rule) in over {
+            self.delay_over(draft, &rule, asset);
         }
     }
 
@@ -254,12 +362,17 @@ impl Engine {
     }
 
     pub(super) fn delay_due(&self, rule: &RuleId, asset: &AssetId) -> Option<Timestamp> {
-        self.condition(rule, asset)?.delay.as_ref().map(|delay| delay.due)
+        let state = self.inventory.assets.get(asset)?;
+        let place = place_of(&self.rules, &state.asset.kind, rule)?;
+        state.on_the_clock(place, state.conditions.get(place)?.delay.as_ref()?.due)
     }
 
     /// When what the rule says about the asset may turn without a message, and why.
     pub(super) fn turn_due(&self, rule: &RuleId, asset: &AssetId) -> Option<Deadline> {
-        self.condition(rule, asset)?.turns(self.rules.rule(rule)?, asset)
+        let state = self.inventory.assets.get(asset)?;
+        let place = place_of(&self.rules, &state.asset.kind, rule)?;
+        let deadline = state.conditions.get(place)?.turns(self.rules.rule(rule)?, asset)?;
+        Some(Deadline { at: state.on_the_clock(place, deadline.at)?, ..deadline })
     }
 
     /// An entry for such a turn has left the timers; the moment that is waited for stands in `instead`.
@@ -305,20 +418,22 @@ impl Engine {
         for deadline in deadlines(state, self.rules.for_kind(&state.asset.kind)) {
             self.timers.set(deadline);
         }
-        for condition in &mut state.conditions {
-            condition.timer = condition.wake.map(|(_, at)| at);
+        for place in 0..state.conditions.len() {
+            let at = state.conditions[place].wake.and_then(|(_, at)| state.on_the_clock(place, at));
+            state.conditions[place].timer = at;
         }
     }
 }
 
 /// What an asset's conditions wait for.
 pub(super) fn deadlines<'a>(state: &'a AssetState, rules: &'a [Arc<Rule>]) -> impl Iterator<Item = Deadline> + 'a {
-    rules.iter().zip(&state.conditions).flat_map(|(rule, condition)| {
+    rules.iter().zip(&state.conditions).enumerate().flat_map(move |(place, (rule, condition))| {
         let delay = condition.delay.as_ref().map(|delay| {
             let why = DeadlineReason::OnDelay { rule: rule.id.clone(), asset: state.asset.id.clone() };
             Deadline { at: delay.due, why }
         });
-        delay.into_iter().chain(condition.turns(rule, &state.asset.id))
+        let all = delay.into_iter().chain(condition.turns(rule, &state.asset.id));
+        all.filter_map(move |deadline| Some(Deadline { at: state.on_the_clock(place, deadline.at)?, ..deadline }))
     })
 }
 
@@ -343,9 +458,8 @@ fn holds(evaluation: &Evaluation) -> bool {
     evaluation.when == Truth::True && evaluation.unless != Truth::True
 }
 
-/// When a value was measured, for us: a device whose clock is ahead does not outdate what comes after it.
-fn measured_at(observed: &Observed, observation: &Observation) -> Timestamp {
-    observation.observed_at.min(observed.received_at)
+fn in_order(order: Option<&Order>, place: usize) -> bool {
+    order.is_some_and(|order| order.has_rule(place))
 }
 
 /// Where a rule stands among those of its kind: the place of its condition in every asset of that kind.

@@ -17,6 +17,8 @@ impl Engine {
     pub(super) fn configure(&mut self, draft: &mut Draft, configuration: &Configuration) -> Verdict {
         let rules = compiled(configuration).filter(|_| configuration.calendars.in_order());
         let Some(rules) = rules else { return Verdict::Refused(Refusal::InvalidConfiguration) };
+        let judged = self.let_go_under(configuration);
+        self.settle(draft, judged);
         self.put_in_force(draft.now, configuration, rules);
         for alarm in self.alarms_without_rule() {
             self.dismiss(draft, alarm, CancelReason::RuleRemoved);
@@ -27,6 +29,7 @@ impl Engine {
     /// Takes on a recorded configuration. One that this version can no longer read leaves no rules in force;
     /// the configuration on disk follows right after every start.
     pub(super) fn adopt_configuration(&mut self, now: Timestamp, configuration: &Configuration) {
+        self.let_go_under(configuration);
         self.put_in_force(now, configuration, compiled(configuration).unwrap_or_default());
     }
 
@@ -42,9 +45,12 @@ impl Engine {
         };
         let changed: BTreeSet<RuleId> =
             rules.iter().filter(|rule| turns_anew(rule)).map(|rule| rule.id.clone()).collect();
-        let mut anew = Vec::new();
         for state in self.inventory.assets.values_mut() {
             refit(state, &self.rules, &rules);
+        }
+        self.arrange_all(configuration, &rules);
+        let mut anew = Vec::new();
+        for state in self.inventory.assets.values_mut() {
             if !changed.is_empty() {
                 anew.extend(state.judge_anew(now, &rules, |rule| changed.contains(&rule.id)));
             }
@@ -91,6 +97,9 @@ fn refit(state: &mut AssetState, old: &RuleSet, new: &RuleSet) {
     let kind: &AssetKind = &state.asset.kind;
     let (old_layout, new_layout) = (old.slots(kind), new.slots(kind));
     state.estimators = AssetState::estimators_from(new, &state.asset, state.estimators_by_property(old));
+    if let Some(order) = &mut state.order {
+        order.refit(old, new, kind);
+    }
     state.samples = new_layout
         .names()
         .map(|property| old_layout.slot(property).and_then(|slot| state.samples.get_mut(usize::from(slot))?.take()))

@@ -7,7 +7,7 @@ use super::inventory::AssetState;
 use crate::domain::asset::Asset;
 use crate::domain::calendar::Calendars;
 use crate::domain::ids::{AreaId, AssetKind, PropertyName};
-use crate::domain::observation::{Finite, Observation, Observed, Quality, Value};
+use crate::domain::observation::{Finite, Quality, Value};
 use crate::domain::time::{Span, Timestamp};
 use crate::estimate::exposure::{self, Zone};
 use crate::estimate::fill::{self, Around, Fill, FillFact, Prior, Scale};
@@ -113,14 +113,15 @@ pub(super) struct Circumstances<'a> {
 }
 
 impl AssetState {
-    /// Feeds what the message has measured to the estimators that follow it, each in the order of time.
-    pub(super) fn follow(&mut self, rules: &RuleSet, observed: &Observed, mut around: Circumstances<'_>) {
+    /// Feeds what was measured, in the order of time, to the estimators that follow it.
+    pub(super) fn follow(&mut self, rules: &RuleSet, measured: &[Measured], mut around: Circumstances<'_>) {
+        if measured.is_empty() {
+            return;
+        }
         let layout = rules.slots(&self.asset.kind);
         for (followed, place) in rules.followed(&self.asset.kind).iter().zip(&mut self.estimators) {
             let Some(property) = layout.names().nth(usize::from(followed.slot)) else { continue };
-            let mut measured: Vec<Measured> =
-                observed.observations.iter().filter_map(|known| Measured::of(observed, known, property)).collect();
-            measured.sort_by_key(|measured| measured.at);
+            let measured: Vec<&Measured> = measured.iter().filter(|measured| measured.slot == followed.slot).collect();
             let Some(first) = measured.first() else { continue };
             let estimator = place.get_or_insert_with(|| begun(*followed, first.at));
             match (estimator, followed.quantity) {
@@ -178,18 +179,17 @@ impl AssetState {
     }
 }
 
-struct Measured {
+/// A number for an estimator.
+pub(super) struct Measured {
+    slot: u16,
     at: Timestamp,
     value: Finite,
     quality: Quality,
 }
 
 impl Measured {
-    fn of(observed: &Observed, known: &Observation, property: &PropertyName) -> Option<Self> {
-        let Value::Number(value) = known.value else { return None };
-        // A device whose clock is ahead does not outdate what comes after it.
-        let at = known.observed_at.min(observed.received_at);
-        (known.property == *property).then_some(Self { at, value, quality: known.quality })
+    pub const fn of(slot: u16, at: Timestamp, value: &Value, quality: Quality) -> Option<Self> {
+        if let Value::Number(value) = value { Some(Self { slot, at, value: *value, quality }) } else { None }
     }
 }
 
@@ -211,7 +211,7 @@ fn begun(followed: Followed, at: Timestamp) -> Estimator {
 
 impl Container {
     /// What an earlier message found is over with the first level that is newer.
-    fn follow(&mut self, asset: &Asset, measured: &[Measured], full: f64, around: &mut Circumstances<'_>) {
+    fn follow(&mut self, asset: &Asset, measured: &[&Measured], full: f64, around: &mut Circumstances<'_>) {
         let (settings, prior) = (fill_settings(full), Prior::default());
         let mut found = None;
         let mut nobody = 0;

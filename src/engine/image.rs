@@ -15,11 +15,13 @@ use crate::domain::configuration::Configuration;
 use crate::domain::crew::Crew;
 use crate::domain::decision::Delivery;
 use crate::domain::ids::{
-    AlarmId, AreaId, AssetKind, ClientId, CommandId, ContentHash, CrewId, PersonId, PropertyName, RuleId, Seq, TaskId,
+    AlarmId, AreaId, AssetKind, ClientId, CommandId, ContentHash, CrewId, DeviceId, PersonId, PropertyName, RuleId,
+    Seq, TaskId,
 };
+use crate::domain::observation::{Quality, Value};
 use crate::domain::person::Person;
 use crate::domain::task::Task;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 use crate::estimate::silence::Silence;
 use crate::rules::{Remembered, RuleSet, Sample};
 
@@ -53,7 +55,37 @@ pub struct AssetImage {
     pub asset: Asset,
     pub samples: Vec<(PropertyName, Sample)>,
     pub estimators: Vec<(PropertyName, Estimator)>,
+    /// Where a sensor may be late.
+    pub order: Option<Box<OrderImage>>,
     pub conditions: Vec<ConditionImage>,
+}
+
+/// What waits for its place in time, and what is known there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OrderImage {
+    pub lateness: Span,
+    /// What may be late.
+    pub properties: Vec<PropertyName>,
+    /// When the newest of it was measured, and how long it took to us.
+    pub newest: Option<(Timestamp, Span)>,
+    pub judged_through: Timestamp,
+    pub clock: Timestamp,
+    pub behind: Option<Span>,
+    /// The newest values that were judged. They count as received when they were observed.
+    pub samples: Vec<(PropertyName, Sample)>,
+    /// Oldest first.
+    pub waiting: Vec<WaitingImage>,
+}
+
+/// A value that is held back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WaitingImage {
+    pub property: PropertyName,
+    pub value: Value,
+    pub quality: Quality,
+    pub observed_at: Timestamp,
+    pub device: DeviceId,
+    pub exercise: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -162,7 +194,8 @@ fn asset_image(state: &AssetState, rules: &RuleSet) -> AssetImage {
         wake: condition.wake,
     });
     let estimators = state.estimators_by_property(rules);
-    AssetImage { asset: state.asset.clone(), samples, estimators, conditions: conditions.collect() }
+    let order = state.order.as_deref().map(|order| Box::new(order.image(rules, kind)));
+    AssetImage { asset: state.asset.clone(), samples, estimators, order, conditions: conditions.collect() }
 }
 
 impl From<&TaskState> for TaskImage {

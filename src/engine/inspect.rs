@@ -1,13 +1,14 @@
 //! Looking at one rule of one asset: what it says and why, and what is waited for. Nothing changes.
 
 use super::answers::answers;
+use super::conditions::place_of;
 use super::state::Engine;
 use crate::domain::alarm::{Alarm, Cause};
 use crate::domain::asset::Asset;
 use crate::domain::event::Deadline;
 use crate::domain::ids::{AssetId, RuleId};
 use crate::domain::task::Task;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 use crate::rules::{Explanation, Inputs, Rule};
 
 /// One rule of one asset at one moment.
@@ -23,19 +24,36 @@ pub struct Insight<'a> {
     pub tasks: Vec<&'a Task>,
     /// When what the rule says may turn without a message.
     pub turn: Option<Deadline>,
+    /// Where the rule is judged in the order of the values' own time: what it does not know yet.
+    pub held_back: Option<HeldBack>,
+}
+
+/// Values that wait for their place in time, of those that a rule reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldBack {
+    pub values: usize,
+    /// When the oldest and the newest were measured.
+    pub measured: Option<(Timestamp, Timestamp)>,
+    /// The moment up to which everything is judged: the newest that may be late, less the lateness.
+    pub watermark: Option<Timestamp>,
+    pub lateness: Span,
 }
 
 impl Engine {
     /// What the rule says about the asset at `now`, which is not before the last event.
     #[must_use]
     pub fn inspect(&self, now: Timestamp, asset: &AssetId, rule: &RuleId) -> Option<Insight<'_>> {
-        let condition = self.condition(rule, asset)?;
         let state = self.inventory.assets.get(asset)?;
+        let place = place_of(&self.rules, &state.asset.kind, rule)?;
+        let condition = state.conditions.get(place)?;
         let rule = self.rules.rule(rule)?;
+        let order = state.order.as_deref().filter(|order| order.has_rule(place));
+        // In the time that the rule lives in.
+        let now = order.map_or(now, |order| order.time_at(now));
         let calendars = self.calendars();
         let estimates = answers(state, &self.rules, calendars, now);
         let inputs = Inputs {
-            samples: &state.samples,
+            samples: order.map_or(&state.samples, |order| &order.samples),
             fresh: &[],
             earlier: &[],
             asset: &state.asset,
@@ -54,7 +72,8 @@ impl Engine {
             delay: condition.delay.as_ref().map(|delay| (delay.due, &delay.cause)),
             alarm,
             tasks: self.tasks.iter().filter(about).collect(),
-            turn: condition.turns(rule, asset),
+            turn: self.turn_due(&rule.id, asset),
+            held_back: order.map(|order| order.held_back(rule)),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::conditions::Condition;
 use super::estimators::Estimator;
+use super::order::Order;
 use crate::domain::asset::{Asset, Device};
 use crate::domain::crew::Crew;
 use crate::domain::event::{Deadline, DeadlineReason};
@@ -29,6 +30,8 @@ pub(super) struct AssetState {
     pub samples: Vec<Option<Sample>>,
     /// One per property that an estimator follows, in the rule set's order; none before the first value.
     pub estimators: Box<[Option<Estimator>]>,
+    /// What waits for its place in time; only where a sensor may be late.
+    pub order: Option<Box<Order>>,
     /// One per rule of the asset's kind, in the rule set's order.
     pub conditions: Vec<Condition>,
     /// It was restored: only the first of what its conditions wait for is among the timers.
@@ -45,8 +48,26 @@ pub(super) struct DeviceState {
 impl AssetState {
     /// The deadlines at which the asset is judged anew by those of its rules that are `like`.
     pub fn judge_anew(&mut self, now: Timestamp, rules: &RuleSet, like: impl Fn(&Rule) -> bool) -> Vec<Deadline> {
-        let rules = rules.for_kind(&self.asset.kind).iter().zip(&mut self.conditions).filter(|(rule, _)| like(rule));
-        rules.filter_map(|(rule, condition)| condition.judge_anew(now, rule, &self.asset.id)).collect()
+        let (order, mut deadlines) = (self.order.as_deref(), Vec::new());
+        let rules = rules.for_kind(&self.asset.kind).iter().zip(&mut self.conditions).enumerate();
+        for (place, (rule, condition)) in rules.filter(|(_, (rule, _))| like(rule)) {
+            // In its own time, if it lives in that; before its first value nothing can be said there.
+            let order = order.filter(|order| order.has_rule(place));
+            let at = order.map_or(now, |order| order.time_at(now));
+            if at > Timestamp::MIN {
+                let deadline = condition.judge_anew(at, rule, &self.asset.id);
+                deadlines.extend(deadline.filter(|_| order.is_none_or(|order| order.behind.is_some())));
+            }
+        }
+        deadlines
+    }
+
+    /// The moment by our clock of a moment that the rule at this place waits for; none while the asset's own time stands.
+    pub fn on_the_clock(&self, place: usize, at: Timestamp) -> Option<Timestamp> {
+        match self.order.as_deref().filter(|order| order.has_rule(place)) {
+            Some(order) => order.behind.map(|behind| at + behind),
+            None => Some(at),
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 mod admit;
 mod alarms;
 mod answers;
+mod arrivals;
 mod calendars;
 mod conditions;
 mod configure;
@@ -20,6 +21,7 @@ mod image;
 mod inspect;
 mod invariants;
 mod inventory;
+mod order;
 mod passages;
 mod register;
 mod restore;
@@ -33,8 +35,8 @@ mod tests;
 
 pub use admit::Admitted;
 pub use estimators::{Body, Container, Estimator, Found};
-pub use image::{AssetImage, ConditionImage, DeviceImage, Image, PassageImage, TaskImage};
-pub use inspect::Insight;
+pub use image::{AssetImage, ConditionImage, DeviceImage, Image, OrderImage, PassageImage, TaskImage, WaitingImage};
+pub use inspect::{HeldBack, Insight};
 pub use inventory::Inventory;
 pub use restore::{Fitted, Ground, Restoring};
 pub use state::{Engine, Limits};

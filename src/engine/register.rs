@@ -23,6 +23,8 @@ impl Engine {
         if let Err(refusal) = self.check_changes(changes) {
             return Verdict::Refused(refusal);
         }
+        let judged = self.let_go_before(changes);
+        self.settle(draft, judged);
         self.adopt(changes, draft.now);
         self.dismiss_orphans(draft);
         for change in changes {
@@ -46,7 +48,8 @@ impl Engine {
                     self.inventory.people.insert(person.id.clone(), person.clone());
                 }
                 RegistryChange::RemoveAsset(asset) => {
-                    self.inventory.assets.remove(asset);
+                    let gone = self.inventory.assets.remove(asset).and_then(|state| state.order);
+                    self.held_back -= gone.map_or(0, |order| order.waiting.len());
                 }
                 RegistryChange::RemoveDevice(device) => self.remove_device(device),
                 RegistryChange::RemoveCrew(crew) => {
@@ -111,7 +114,8 @@ impl Engine {
         let fresh = match self.inventory.assets.entry(asset.id.clone()) {
             Entry::Vacant(free) => {
                 let (asset, devices) = (asset.clone(), Vec::new());
-                free.insert(AssetState { asset, devices, samples, estimators, conditions, first_only: false });
+                let order = None;
+                free.insert(AssetState { asset, devices, samples, estimators, order, conditions, first_only: false });
                 true
             }
             Entry::Occupied(mut known) => {
@@ -119,6 +123,8 @@ impl Engine {
                 let fresh = state.asset.kind != asset.kind || state.asset.person != asset.person;
                 if fresh {
                     (state.samples, state.estimators, state.conditions) = (samples, estimators, conditions);
+                    let order = state.order.take();
+                    self.held_back -= order.map_or(0, |order| order.waiting.len());
                 }
                 if state.asset.area != asset.area {
                     state.leave_neighbourhood();
@@ -131,6 +137,9 @@ impl Engine {
                 fresh
             }
         };
+        if fresh {
+            self.arrange(&asset.id);
+        }
         // Nothing was measured yet of what is fresh: only a calendar can say something about it.
         let like = |rule: &Rule| rule.turns() && (rule.needs_no_value() || !fresh);
         if let Some(state) = self.inventory.assets.get_mut(&asset.id) {
@@ -141,6 +150,7 @@ impl Engine {
 
     fn put_device(&mut self, device: &Device, now: Timestamp) {
         let interval = self.interval_of(device).unwrap_or(INTERVAL_UNKNOWN);
+        let before = self.inventory.asset_of(&device.id).cloned();
         self.detach(&device.id);
         self.inventory.attach(device);
         if let Some(state) = self.inventory.devices.get_mut(&device.id) {
@@ -152,12 +162,19 @@ impl Engine {
             let state = DeviceState { device: device.clone(), silence, watched: false };
             self.inventory.devices.insert(device.id.clone(), state);
         }
+        for asset in before.iter().chain([&device.asset]) {
+            self.arrange(asset);
+        }
         self.watch_silence(&device.id);
     }
 
     fn remove_device(&mut self, device: &DeviceId) {
+        let asset = self.inventory.asset_of(device).cloned();
         self.detach(device);
         self.inventory.devices.remove(device);
+        if let Some(asset) = asset {
+            self.arrange(&asset);
+        }
         self.identities.forget_device(device);
     }
 

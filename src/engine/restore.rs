@@ -8,6 +8,7 @@ use super::conditions::{Condition, Delay, deadlines};
 use super::configure::compiled;
 use super::image::{AssetImage, DeviceImage, Image, PassageImage, TaskImage};
 use super::inventory::{AssetState, DeviceState};
+use super::order::Order;
 use super::passages::Passage;
 use super::state::{Engine, Limits};
 use super::tasks::TaskState;
@@ -105,6 +106,7 @@ impl Restoring {
     /// filling it.
     pub fn add(&mut self, fitted: &mut Fitted) {
         for state in fitted.assets.drain(..) {
+            self.engine.held_back += state.order.as_ref().map_or(0, |order| order.waiting.len());
             self.engine.inventory.assets.insert(state.asset.id.clone(), state);
         }
         for FittedDevice { state, identities } in fitted.devices.drain(..) {
@@ -174,7 +176,8 @@ impl Ground {
         }
         let estimators = AssetState::estimators_from(&self.rules, &image.asset, image.estimators);
         let (asset, devices) = (image.asset, Vec::new());
-        let state = AssetState { asset, devices, samples, estimators, conditions, first_only: true };
+        let order = image.order.map(|order| Box::new(Order::of(*order, &self.rules, &asset.kind)));
+        let state = AssetState { asset, devices, samples, estimators, order, conditions, first_only: true };
         fitted.deadlines.extend(deadlines(&state, rules).min());
         fitted.assets.push(state);
     }

@@ -1,5 +1,6 @@
 //! The engine's state and its two doors: decide (`step`) and rebuild (`apply`).
 
+use super::arrivals::TakenIn;
 use super::deliveries::Deliveries;
 use super::estimators::Neighbourhoods;
 use super::identity::{Identities, Recognition};
@@ -10,7 +11,7 @@ use crate::domain::alarm::Alarm;
 use crate::domain::configuration::Configuration;
 use crate::domain::decision::{Decision, Delivery, DeliveryEnd, Effect, Fact};
 use crate::domain::event::{Command, CommandKind, Deadline, DeadlineReason, Event, Quarantined};
-use crate::domain::ids::{AlarmId, AssetId, CommandId, ConfigurationVersion, PersonId, Seq};
+use crate::domain::ids::{AlarmId, AssetId, CommandId, ConfigurationVersion, PersonId, RuleId, Seq};
 use crate::domain::observation::{Identity, Observed};
 use crate::domain::reason::{QuarantineReason, Verdict};
 use crate::domain::task::Task;
@@ -30,11 +31,19 @@ pub struct Limits {
     pub commands: usize,
     /// Assets, devices, crews and people together; beyond it a registration is refused.
     pub registry_entries: usize,
+    /// Values of one asset that wait for their place in time; beyond it the oldest are judged before theirs.
+    pub held_back_per_asset: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { identities_per_device: 16, redeliveries_per_client: 1_024, commands: 4_096, registry_entries: 2_000_000 }
+        Self {
+            identities_per_device: 16,
+            redeliveries_per_client: 1_024,
+            commands: 4_096,
+            registry_entries: 2_000_000,
+            held_back_per_asset: 512,
+        }
     }
 }
 
@@ -55,6 +64,8 @@ pub struct Engine {
     pub(super) deliveries: Deliveries,
     pub(super) commands: VecDeque<(CommandId, Seq)>,
     pub(super) timers: Timers,
+    /// Values that wait for their place in time.
+    pub(super) held_back: usize,
 }
 
 /// A decision while it is being made.
@@ -84,6 +95,7 @@ impl Engine {
             deliveries: Deliveries::default(),
             commands: VecDeque::new(),
             timers: Timers::default(),
+            held_back: 0,
         }
     }
 
@@ -262,7 +274,10 @@ impl Engine {
             Event::Commanded(command) => {
                 self.remember_command(command, draft.seq, verdict);
             }
-            Event::Registered(changes) if verdict == Verdict::Accepted => self.adopt(changes, draft.now),
+            Event::Registered(changes) if verdict == Verdict::Accepted => {
+                self.let_go_before(changes);
+                self.adopt(changes, draft.now);
+            }
             Event::Configured(_) if verdict != Verdict::Accepted => {}
             Event::Configured(configuration) => self.adopt_configuration(draft.now, configuration),
             Event::Due(deadline) => self.feed_due(draft.now, deadline),
@@ -319,7 +334,7 @@ impl Engine {
             Fact::DeliveryEnded { delivery, .. } => self.deliveries.remove(*delivery),
             Fact::DeviceSilent { device } => self.inventory.set_silent(device, true),
             Fact::DeviceHeard { device } => self.inventory.set_silent(device, false),
-            Fact::DeviceClockAhead { .. } => {}
+            Fact::DeviceClockAhead { .. } | Fact::MeasuredLate { .. } | Fact::ReleasedEarly { .. } => {}
         }
     }
 
@@ -337,7 +352,16 @@ impl Engine {
         if self.inventory.is_silent(&observed.device) {
             self.state(draft, Fact::DeviceHeard { device: observed.device.clone() });
         }
-        let judged = self.take_in(draft.now, observed);
+        let TakenIn { judged, late, late_by, early } = self.take_in(draft.now, observed);
+        if late > 0 {
+            let device = observed.device.clone();
+            self.state(draft, Fact::MeasuredLate { device, values: late, by: late_by });
+        }
+        if early > 0
+            && let Some(asset) = self.inventory.asset_of(&observed.device).cloned()
+        {
+            self.state(draft, Fact::ReleasedEarly { asset, values: early });
+        }
         self.settle(draft, judged);
         if observed.observations.is_empty() && !observed.redacted.is_empty() {
             Verdict::Redacted
@@ -404,11 +428,13 @@ impl Engine {
         self.feed_timer(deadline);
         match &deadline.why {
             DeadlineReason::OnDelay { rule, asset } => self.delay_over(draft, rule, asset),
-            DeadlineReason::Turns { asset, .. } => self.judge_and_settle(draft, asset),
+            DeadlineReason::Turns { rule, asset, .. } => self.judge_and_settle(draft, asset, Some(rule)),
             DeadlineReason::Silent { device } => {
+                let judged = self.wait_no_longer(device);
+                self.settle(draft, judged);
                 self.state(draft, Fact::DeviceSilent { device: device.clone() });
                 if let Some(asset) = self.inventory.asset_of(device).cloned() {
-                    self.judge_and_settle(draft, &asset);
+                    self.judge_and_settle(draft, &asset, None);
                 }
             }
             DeadlineReason::OfferExpired { task } => self.expire_offer(draft, *task),
@@ -421,21 +447,22 @@ impl Engine {
         Verdict::Accepted
     }
 
-    fn judge_and_settle(&mut self, draft: &mut Draft, asset: &AssetId) {
-        let judged = self.judge(draft.now, asset, None);
+    fn judge_and_settle(&mut self, draft: &mut Draft, asset: &AssetId, rule: Option<&RuleId>) {
+        let judged = self.judge_by_time(draft.now, asset, rule);
         self.settle(draft, judged);
     }
 
     fn feed_due(&mut self, now: Timestamp, deadline: &Deadline) {
         self.feed_timer(deadline);
         match &deadline.why {
-            DeadlineReason::Turns { asset, .. } => {
-                self.judge(now, asset, None);
+            DeadlineReason::Turns { rule, asset, .. } => {
+                self.judge_by_time(now, asset, Some(rule));
             }
             DeadlineReason::Silent { device } => {
+                self.wait_no_longer(device);
                 if let Some(asset) = self.inventory.asset_of(device).cloned() {
                     self.inventory.set_silent(device, true);
-                    self.judge(now, &asset, None);
+                    self.judge_by_time(now, &asset, None);
                 }
             }
             DeadlineReason::CalendarsEnd => self.calendars_asked_for(now),

@@ -358,7 +358,9 @@ impl Engine {
             | Fact::DeliveryEnded { .. }
             | Fact::DeviceSilent { .. }
             | Fact::DeviceHeard { .. }
-            | Fact::DeviceClockAhead { .. } => {}
+            | Fact::DeviceClockAhead { .. }
+            | Fact::MeasuredLate { .. }
+            | Fact::ReleasedEarly { .. } => {}
         }
     }
 

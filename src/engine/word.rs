@@ -25,9 +25,9 @@ impl Engine {
     }
 
     /// The crew says that its work is done: where that changes what an estimator knows, the asset is judged.
-    pub(super) fn take_word(&mut self, now: Timestamp, reply: &Reply) -> Option<Judged> {
-        let (asset, rule) = self.says_done(reply)?;
-        let state = self.inventory.assets.get_mut(&asset)?;
+    pub(super) fn take_word(&mut self, now: Timestamp, reply: &Reply) -> Vec<Judged> {
+        let Some((asset, rule)) = self.says_done(reply) else { return Vec::new() };
+        let Some(state) = self.inventory.assets.get_mut(&asset) else { return Vec::new() };
         let (layout, followed) = (self.rules.slots(&state.asset.kind), self.rules.followed(&state.asset.kind));
         let mut changed = false;
         for (followed, estimator) in followed.iter().zip(&mut state.estimators) {
@@ -50,7 +50,7 @@ impl Engine {
                 (Quantity::Fill { .. } | Quantity::Exposure, _) => {}
             }
         }
-        changed.then(|| self.judge(now, &asset, None)).flatten()
+        if changed { self.judge_by_time(now, &asset, None) } else { Vec::new() }
     }
 
     /// The asset and the rule of an open task that the reply ends.

@@ -39,7 +39,7 @@ fn read_sensor_types(files: &BTreeMap<SmolStr, String>) -> Result<Vec<SensorType
             }
         }
         let (id, asset_kind) = (SensorTypeId::new(id), AssetKind::new(asset_kind));
-        types.push(SensorType { id, asset_kind, interval: Span::from_hours(6), properties });
+        types.push(SensorType { id, asset_kind, interval: Span::from_hours(6), lateness: Span::ZERO, properties });
     }
     if faults.is_empty() { Ok(types) } else { Err(faults.into_sorted()) }
 }

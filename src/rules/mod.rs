@@ -31,7 +31,7 @@ pub use expression::in_unit;
 pub use memory::{CallName, Memory, Remembered};
 pub use outcome::Outcome;
 pub use question::{About, Ahead, Followed, Happening, Quantity, Question};
-pub use rule::{Conditions, Rationalisation, Rule, TaskTemplate, Text};
+pub use rule::{Conditions, Rationalisation, Rule, TaskTemplate, Text, WhenLate};
 pub use set::{Became, Budget, RuleChange, RuleSet, compile};
 pub use truth::Truth;
 pub use vocabulary::{SlotLayout, Vocabulary};

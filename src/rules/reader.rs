@@ -3,7 +3,7 @@
 use super::expression::{Lowering, Operation, Reads, check_syntax, lower};
 use super::limits::{NAME_BYTES_MAX, ON_DELAY, RATIONALE_BYTES_MAX, RESPOND_WITHIN};
 use super::memory::fingerprint;
-use super::rule::{Conditions, Lowered, Rationalisation, Rule, TaskTemplate, Text};
+use super::rule::{Conditions, Lowered, Rationalisation, Rule, TaskTemplate, Text, WhenLate};
 use super::vocabulary::Vocabulary;
 use crate::domain::alarm::Priority;
 use crate::domain::fault::suggest_known;
@@ -34,19 +34,24 @@ pub(super) fn read_rule(mut section: Section<'_>, file: &SmolStr, vocabulary: &V
     let priority = section.required("priority", "priority = 3").and_then(|field| priority(&field));
     let on_delay = section.optional("on_delay").and_then(|field| field.length_of_time(ON_DELAY));
     let momentary = section.optional("momentary").and_then(|field| momentary(&field, found.normal_when.is_some()));
+    let eager = section.optional("eager").and_then(|field| eager(&field, priority));
+    let when_late = section.optional("when_late").and_then(|field| when_late(&field));
     let task = section.optional("task").and_then(|field| task(field.section()?));
     let rationale = rationale(&mut section);
     section.finish();
     let written = |text: Written<'_>| text.value.into_owned();
+    let (priority, momentary) = (priority?, momentary.unwrap_or_default());
     let rule = Rule {
         id: id?,
         version: RuleVersion::default(),
         file: file.clone(),
         place,
         applies_to: kind?,
-        priority: priority?,
+        priority,
         on_delay: on_delay.unwrap_or_default(),
-        momentary: momentary.unwrap_or_default(),
+        momentary,
+        eager: eager.unwrap_or_else(|| eager_by_default(priority)),
+        when_late: when_late.unwrap_or_else(|| when_late_by_default(priority, momentary)),
         task,
         rationale: rationale?,
         lowered: lowered?,
@@ -65,7 +70,14 @@ fn version(rule: &Rule) -> RuleVersion {
     let Conditions { when, unless, normal_when } = conditions;
     let task = task.as_ref().map(|task| (task.kind.as_str(), task.skill.as_str()));
     let decides = (id.as_str(), applies_to.as_str(), priority.number(), on_delay.as_micros(), momentary, task);
-    RuleVersion(fingerprint(&format!("{decides:?} {when:?} {unless:?} {normal_when:?}")))
+    // What follows from priority and moment was never written down, and still is not.
+    let eager = (rule.eager != eager_by_default(*priority)).then_some(rule.eager);
+    let when_late = Some(rule.when_late).filter(|told| *told != when_late_by_default(*priority, *momentary));
+    let mut text = format!("{decides:?} {when:?} {unless:?} {normal_when:?}");
+    if eager.is_some() || when_late.is_some() {
+        text += &format!(" {eager:?} {when_late:?}");
+    }
+    RuleVersion(fingerprint(&text))
 }
 
 fn conditions(found: &Found<'_>, kind: Option<&AssetKind>, vocabulary: &Vocabulary) -> Option<Lowered> {
@@ -101,6 +113,32 @@ fn kind(field: &Field<'_>, vocabulary: &Vocabulary) -> Option<AssetKind> {
 fn priority(field: &Field<'_>) -> Option<Priority> {
     let number = field.whole(1..=4)?;
     u8::try_from(number).ok().and_then(Priority::from_number)
+}
+
+/// What needs a person at once does not wait for values that may still come.
+fn eager_by_default(priority: Priority) -> bool {
+    priority == Priority::P1
+}
+
+/// A press is a press, also when it is late.
+const fn when_late_by_default(priority: Priority, momentary: bool) -> WhenLate {
+    if momentary || priority.number() <= 2 { WhenLate::Raise } else { WhenLate::Ignore }
+}
+
+fn eager(field: &Field<'_>, priority: Option<Priority>) -> Option<bool> {
+    let eager = field.boolean()?;
+    if !eager && priority.is_some_and(eager_by_default) {
+        field.fault(
+            "a rule of priority 1 decides when a value arrives, so it cannot be told to wait".to_owned(),
+            "leave out `eager`, or give the rule another priority".to_owned(),
+        );
+    }
+    Some(eager)
+}
+
+fn when_late(field: &Field<'_>) -> Option<WhenLate> {
+    const KNOWN: [WhenLate; 2] = [WhenLate::Ignore, WhenLate::Raise];
+    field.one_of(&KNOWN.map(WhenLate::as_str)).map(|index| KNOWN[index])
 }
 
 /// A moment has passed at once: there is no condition left that could return to normal.

@@ -24,12 +24,24 @@ pub struct Rule {
     /// The condition is a moment, not a state, such as the press of a button: the alarm returns to normal at once
     /// and waits for a person, and each further press is a further activation.
     pub momentary: bool,
+    /// It decides when a value arrives, and does not wait for values that may still come between.
+    pub eager: bool,
+    pub when_late: WhenLate,
     /// The work it asks for; without it an alarm is for the operator alone.
     pub task: Option<TaskTemplate>,
     pub rationale: Rationalisation,
     /// The conditions as they were written, for screens.
     pub conditions: Conditions,
     pub(super) lowered: Lowered,
+}
+
+/// What becomes of a value that came too late to be judged in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenLate {
+    /// It is kept and says nothing.
+    Ignore,
+    /// It is judged alone, and raises an alarm that says how old it is.
+    Raise,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +94,17 @@ pub(super) struct Lowered {
     pub reads_calendars: bool,
 }
 
+impl WhenLate {
+    /// As a rule file says it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ignore => "ignore",
+            Self::Raise => "raise",
+        }
+    }
+}
+
 impl Rule {
     /// The slots whose values the verdict depends on, ascending: a change elsewhere cannot change it.
     #[must_use]
@@ -117,7 +140,7 @@ impl Rule {
     /// Whether both rules say the same about the same asset.
     #[must_use]
     pub fn judges_like(&self, other: &Self) -> bool {
-        self.momentary == other.momentary && self.lowered == other.lowered
+        (self.momentary, self.eager) == (other.momentary, other.eager) && self.lowered == other.lowered
     }
 
     /// How many calls with a memory the rule makes.

@@ -26,6 +26,7 @@ fn sensor_type(id: &str, kind: &str, properties: &[Given]) -> SensorType {
         id: SensorTypeId::new(id),
         asset_kind: AssetKind::new(kind),
         interval: Span::from_hours(6),
+        lateness: Span::ZERO,
         properties: properties.iter().map(property).collect(),
     }
 }
@@ -312,6 +313,44 @@ fn a_place_inside_an_escaped_or_long_text_is_exact() {
 }
 
 #[test]
+fn what_a_rule_does_with_late_values_follows_from_its_priority_unless_it_says_so() {
+    let told = |priority: u8, keys: &str| {
+        let text = rule_text(&format!("when = 'tilt'\n{keys}"));
+        let text = text.replace("priority = 3", &format!("priority = {priority}"));
+        let rules = compile(&BTreeMap::from([("r.toml".into(), text)]), &vocabulary()).expect("no fault");
+        let rule = rules.iter().next().expect("one rule");
+        (rule.eager, rule.when_late, rule.version)
+    };
+    let (eager, when_late, usual) = told(3, "");
+    assert_eq!((eager, when_late), (false, WhenLate::Ignore));
+    assert_eq!((told(1, "").0, told(1, "").1), (true, WhenLate::Raise));
+    assert_eq!((told(2, "").0, told(2, "").1), (false, WhenLate::Raise));
+    assert_eq!(told(3, "momentary = true").1, WhenLate::Raise);
+    assert_eq!(told(1, "when_late = 'ignore'").1, WhenLate::Ignore);
+    assert_eq!(told(3, "eager = false\nwhen_late = 'ignore'").2, usual, "what decides the same is the same version");
+    assert_ne!(told(3, "eager = true").2, usual);
+    assert_ne!(told(3, "when_late = 'raise'").2, usual);
+}
+
+#[test]
+fn a_rule_of_priority_1_does_not_wait_and_a_late_value_is_ignored_or_raises() {
+    let text = rule_text("when = 'tilt'\neager = false\nwhen_late = 'rise'").replace("priority = 3", "priority = 1");
+    insta::assert_snapshot!(faults_of(&[("r", &text)]), @r#"
+    r:6:9 [false] a rule of priority 1 decides when a value arrives, so it cannot be told to wait
+        leave out `eager`, or give the rule another priority
+    r:7:13 ['rise'] `when_late` is "rise", which is none of its values
+        did you mean `raise`? known: `ignore`, `raise`
+    "#);
+    let text = rule_text("when = 'tilt'\neager = 'yes'\nwhen_late = 1");
+    insta::assert_snapshot!(faults_of(&[("r", &text)]), @r#"
+    r:6:9 ['yes'] `eager` is a text, not true or false
+        write eager = true
+    r:7:13 [1] `when_late` is a whole number, not a text
+        write when_late = "…"
+    "#);
+}
+
+#[test]
 fn every_fault_of_every_file_is_found_in_one_go() {
     let one = "[[rule]]\nid = \"Bin Full\"\napplies_to = \"bim\"\nwhen = 'fill >= 0.8'\npriority = 5\nonn_delay = \"1m\"\n\
                task = { kind = \"empty-bin\" }\ncause = { en = \"\", da = \"x\" }\nconsequence = \"x\"\n\
@@ -326,7 +365,7 @@ fn every_fault_of_every_file_is_found_in_one_go() {
     a.toml:5:12 [5] `priority` is 5, outside its limits
         from 1 to 4
     a.toml:6:1 [onn_delay] unknown key `onn_delay` in `rule`
-        did you mean `on_delay`? known: `applies_to`, `cause`, `consequence`, `id`, `momentary`, `normal_when`, `on_delay`, `owner`, `priority`, `respond_within`, `response`, `task` and 2 more
+        did you mean `on_delay`? known: `applies_to`, `cause`, `consequence`, `eager`, `id`, `momentary`, `normal_when`, `on_delay`, `owner`, `priority`, `respond_within`, `response` and 4 more
     a.toml:7:8 [] `skill` is missing in `rule.task`
         add a line such as skill = "waste"
     a.toml:8:16 [""] `en` is empty

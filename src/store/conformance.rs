@@ -127,7 +127,7 @@ fn number(value: f64) -> Value {
 
 fn raised(alarm: u64) -> Fact {
     let (device, observed_at, event) = (Some("dev-1".into()), Timestamp::from_micros(3), Seq(1));
-    let cause = Cause { device, observed_at, event, exercise: true, rule_version: None };
+    let cause = Cause { device, observed_at, event, exercise: true, rule_version: None, late: None };
     Fact::AlarmRaised {
         alarm: AlarmId(alarm),
         rule: "bin-full".into(),
@@ -274,7 +274,11 @@ fn lives_are_told_from_facts(store: &dyn Store) {
         entry(3, Event::Started, vec![Fact::TaskAccepted { task, crew: "c-1".into() }]),
         entry(4, Event::Started, vec![Fact::Acknowledged { alarm, by: Seen::Crew("c-1".into()) }]),
         entry(5, Event::Started, vec![Fact::TaskStage { task, stage: TaskStage::OnSite }]),
-        entry(6, Event::Started, vec![Fact::ReturnedToNormal { alarm }, Fact::AlarmClosed { alarm }]),
+        entry(
+            6,
+            Event::Started,
+            vec![Fact::ReturnedToNormal { alarm, observed_at: None }, Fact::AlarmClosed { alarm }],
+        ),
         entry(7, Event::Started, vec![Fact::TaskCancelled { task, reason: CancelReason::SolvedBeforeArrival }]),
     ];
     let no = Fact::TaskRejected { task, crew: "c-1".into(), reason: RejectReason::Busy };

@@ -214,7 +214,7 @@ fn from_fact(fact: &Fact) -> Option<Row> {
         Fact::AlarmReactivated { alarm, cause } => {
             Row::Alarm(*alarm, AlarmChange::Reactivated { cause: cause.clone() })
         }
-        Fact::ReturnedToNormal { alarm } => Row::Alarm(*alarm, AlarmChange::ReturnedToNormal),
+        Fact::ReturnedToNormal { alarm, .. } => Row::Alarm(*alarm, AlarmChange::ReturnedToNormal),
         Fact::Acknowledged { alarm, by } => Row::Alarm(*alarm, AlarmChange::Acknowledged { by: seen(by) }),
         Fact::AlarmClosed { alarm } => Row::Alarm(*alarm, AlarmChange::Closed),
         Fact::TaskRequested { task, alarm, kind, skill } => {
@@ -233,7 +233,9 @@ fn from_fact(fact: &Fact) -> Option<Row> {
         | Fact::DeliveryEnded { .. }
         | Fact::DeviceSilent { .. }
         | Fact::DeviceHeard { .. }
-        | Fact::DeviceClockAhead { .. } => return None,
+        | Fact::DeviceClockAhead { .. }
+        | Fact::MeasuredLate { .. }
+        | Fact::ReleasedEarly { .. } => return None,
     })
 }
 

@@ -84,6 +84,7 @@ pub fn configuration(settings: Settings) -> Configuration {
         id: id.into(),
         asset_kind: kind.into(),
         interval: settings.interval(),
+        lateness: Span::ZERO,
         properties: properties
             .iter()
             .map(|(name, kind, purpose)| {

@@ -83,7 +83,7 @@ extra = true
     let lines: Vec<String> = faults.iter().map(show).collect();
     insta::assert_snapshot!(lines.join("\n"), @r#"
     sensor-types/broken.toml:2:6: `id` is "other", and the file is named "broken" (write id = "broken", or rename the file to other.toml)
-    sensor-types/broken.toml:3:1: unknown key `nmae` (did you mean `name`? known: `asset_kind`, `id`, `interval`, `mapping`, `name`, `properties`, `vendor`)
+    sensor-types/broken.toml:3:1: unknown key `nmae` (did you mean `name`? known: `asset_kind`, `id`, `interval`, `lateness`, `mapping`, `name`, `properties`, `vendor`)
     sensor-types/broken.toml:4:10: `vendor` is a whole number, not a text (write vendor = "…")
     sensor-types/broken.toml:5:14: `asset_kind` is "Bin" (lower-case letters, digits and hyphens, such as bin-level)
     sensor-types/broken.toml:6:12: `interval` is no length of time: "6 hours" (a length of time such as "30s", "10m", "6h", "2d" or "1h30m")

@@ -5,6 +5,7 @@
 
 mod calendars;
 mod estimators;
+mod event_time;
 mod script;
 mod story;
 

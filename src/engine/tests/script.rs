@@ -3,6 +3,7 @@
 //! ```text
 //! rule hot for room: when = 'temperature > 30'; momentary = true   before everything: one rule more
 //! at 10:00 rule hot for room: when = 'temperature > 25'   … or later: the same rule, changed
+//! lateness 1h for room              before everything: its sensors may be an hour late
 //! shift night 22:00-30:00            before everything: a shift on each of ten days
 //! service at 07:00                   … and when rooms and bins are served
 //! at 10:00 room-1 temperature=31 door=open   several values in one message
@@ -18,6 +19,7 @@
 //! at 10:03 released without 4         … but for that of record 4, whose connection was gone
 //! at 10:04 gateway starts            after having been away
 //! at 10:05 forget bin-1              the asset and its device leave the registry
+//! at 10:06 configuration prompt      no sensor is late from here on
 //! at 10:06 configuration brisk       bins are to speak every hour (usual: every ten)
 //! at 10:06 configuration broken      … whose rules cannot be read
 //! until 12:00                        time passes; deadlines fire
@@ -60,12 +62,14 @@ impl Script {
         let now = at("00:00");
         let mut configuration = configuration();
         let told = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let setting = |line: &&str| ["rule ", "shift ", "service "].iter().any(|word| line.starts_with(word));
+        let setting =
+            |line: &&str| ["rule ", "shift ", "service ", "lateness "].iter().any(|word| line.starts_with(word));
         let (setting, lines): (Vec<_>, Vec<_>) = told.partition(setting);
         for line in setting {
             match line.split_whitespace().collect::<Vec<_>>()[..] {
                 ["shift", name, hours] => put_shift(&mut configuration.calendars, name, hours),
                 ["service", "at", time] => put_service(&mut configuration.calendars, time),
+                ["lateness", span, "for", kind] => put_lateness(&mut configuration, span, kind),
                 _ => put_rule(&mut configuration, line),
             }
         }
@@ -142,6 +146,12 @@ impl Script {
             }
             ("released", []) => vec![Event::Released { through: self.seq, undelivered: Vec::new() }],
             ("gateway", ["starts"]) => vec![Event::Started],
+            ("configuration", ["prompt"]) => {
+                let types = self.configuration.sensor_types.values_mut();
+                types.for_each(|known| known.lateness = Span::ZERO);
+                self.configuration.version.0[0] += 1;
+                vec![Event::Configured(Box::new(self.configuration.clone()))]
+            }
             ("configuration", [which]) => vec![Event::Configured(Box::new(changed(which)))],
             ("forget", [asset]) => vec![Event::Registered(vec![
                 RegistryChange::RemoveDevice(DeviceId::new(format!("{asset}-sensor"))),
@@ -306,6 +316,7 @@ pub(super) fn configuration() -> Configuration {
             id: id.into(),
             asset_kind: kind.into(),
             interval,
+            lateness: Span::ZERO,
             properties: properties
                 .iter()
                 .map(|(name, kind, purpose)| {
@@ -387,6 +398,12 @@ fn put_service(calendars: &mut Calendars, time: &str) {
     }
 }
 
+fn put_lateness(configuration: &mut Configuration, span: &str, kind: &str) {
+    for known in configuration.sensor_types.values_mut().filter(|known| known.asset_kind.as_str() == kind) {
+        known.lateness = Span::parse(span).expect("a length of time");
+    }
+}
+
 /// `rule NAME for KIND: lines of its table; between semicolons`
 fn put_rule(configuration: &mut Configuration, line: &str) {
     let (head, table) = line.split_once(": ").expect("a rule");
@@ -416,7 +433,7 @@ fn changed(which: &str) -> Configuration {
     configuration
 }
 
-fn registry() -> Vec<RegistryChange> {
+pub(super) fn registry() -> Vec<RegistryChange> {
     let asset = |id: &str, kind: &str, person: Option<&str>| {
         RegistryChange::PutAsset(Asset {
             id: id.into(),

@@ -42,13 +42,14 @@ fn fact_text(fact: &Fact) -> String {
         }
         Fact::DelayCancelled { rule, asset } => format!("{rule} waits no more for {asset}"),
         Fact::AlarmRaised { alarm, rule, asset, priority, cause } => format!(
-            "alarm {alarm} raised: {rule} for {asset}, priority {}, observed {}{}",
+            "alarm {alarm} raised: {rule} for {asset}, priority {}, observed {}{}{}",
             priority.number(),
             script::clock_text(cause.observed_at),
             if cause.exercise { ", exercise" } else { "" },
+            cause.late.map_or_else(String::new, |age| format!(", {age} late")),
         ),
         Fact::AlarmReactivated { alarm, .. } => format!("alarm {alarm} active again"),
-        Fact::ReturnedToNormal { alarm } => format!("alarm {alarm} normal"),
+        Fact::ReturnedToNormal { alarm, .. } => format!("alarm {alarm} normal"),
         Fact::Acknowledged { alarm, by } => format!("alarm {alarm} acknowledged by {by:?}"),
         Fact::AlarmClosed { alarm } => format!("alarm {alarm} closed"),
         Fact::TaskRequested { task, alarm, kind, skill } => {
@@ -70,5 +71,7 @@ fn fact_text(fact: &Fact) -> String {
         Fact::DeviceSilent { device } => format!("{device} silent"),
         Fact::DeviceHeard { device } => format!("{device} heard again"),
         Fact::DeviceClockAhead { device, by } => format!("{device}'s clock is {by} ahead"),
+        Fact::MeasuredLate { device, values, by } => format!("{values} late from {device}, {by} old"),
+        Fact::ReleasedEarly { asset, values } => format!("{values} of {asset} judged before their time"),
     }
 }

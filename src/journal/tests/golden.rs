@@ -79,8 +79,8 @@ fn no_variant_is_without_a_sample_and_no_file_without_a_variant() {
     let events: BTreeSet<_> = samples.iter().map(|(_, event, _)| event_name(event)).collect();
     assert_eq!(events.len(), EVENT_VARIANTS, "{events:?}");
     let facts: BTreeSet<_> = samples::facts().iter().map(fact_name).collect();
-    // Who acknowledged is two samples of one variant, and so is what raised an alarm.
-    assert_eq!(facts.len(), FACT_VARIANTS + 2, "{facts:?}");
+    // Who acknowledged is two samples of one variant, and so is when it returned to normal; what raised an alarm is three.
+    assert_eq!(facts.len(), FACT_VARIANTS + 4, "{facts:?}");
     let named: BTreeSet<_> = samples.iter().map(|(name, ..)| fixture(name)).collect();
     assert_eq!(named.len(), samples.len(), "two samples share a name");
     let folder = fixture("x").parent().unwrap().to_owned();

@@ -40,7 +40,13 @@ fn image() -> Image {
         now: at(2),
         people: people.map(|id| Person { id: id.into(), bases: Vec::new() }).into(),
         assets: assets
-            .map(|asset| AssetImage { asset, samples: Vec::new(), estimators: Vec::new(), conditions: Vec::new() })
+            .map(|asset| AssetImage {
+                asset,
+                samples: Vec::new(),
+                estimators: Vec::new(),
+                order: None,
+                conditions: Vec::new(),
+            })
             .collect(),
         devices: (0..ASSETS)
             .map(|number| DeviceImage { device: device(number), silence, identities: vec![(number as u64, Seq(1))] })

@@ -192,6 +192,7 @@ fn configuration() -> Configuration {
         id: "mat-10".into(),
         asset_kind: "bed".into(),
         interval: Span::from_mins(5),
+        lateness: Span::ZERO,
         properties: BTreeMap::from([
             ("occupied".into(), property(PropertyKind::Boolean, "", None, Some(Purpose::Presence))),
             (
@@ -272,7 +273,14 @@ fn changes() -> Vec<RegistryChange> {
 }
 
 fn cause() -> Cause {
-    Cause { device: Some("bin-7-sensor".into()), observed_at: NOON, event: SEQ, exercise: true, rule_version: None }
+    Cause {
+        device: Some("bin-7-sensor".into()),
+        observed_at: NOON,
+        event: SEQ,
+        exercise: true,
+        rule_version: None,
+        late: None,
+    }
 }
 
 pub fn facts() -> Vec<Fact> {
@@ -291,8 +299,16 @@ pub fn facts() -> Vec<Fact> {
             priority: Priority::P2,
             cause: Cause { rule_version: Some(RuleVersion(0x0123_4567_89ab_cdef)), ..cause() },
         },
+        Fact::AlarmRaised {
+            alarm,
+            rule: rule(),
+            asset: asset(),
+            priority: Priority::P2,
+            cause: Cause { late: Some(Span::from_hours(2)), ..cause() },
+        },
         Fact::AlarmReactivated { alarm, cause: cause() },
-        Fact::ReturnedToNormal { alarm },
+        Fact::ReturnedToNormal { alarm, observed_at: None },
+        Fact::ReturnedToNormal { alarm, observed_at: Some(NOON) },
         Fact::Acknowledged { alarm, by: Seen::Account("ida".into()) },
         Fact::Acknowledged { alarm, by: Seen::Crew(crew()) },
         Fact::AlarmClosed { alarm },
@@ -309,19 +325,23 @@ pub fn facts() -> Vec<Fact> {
         Fact::DeviceSilent { device: "bin-7-sensor".into() },
         Fact::DeviceHeard { device: "bin-7-sensor".into() },
         Fact::DeviceClockAhead { device: "bin-7-sensor".into(), by: Span::from_mins(7) },
+        Fact::MeasuredLate { device: "bin-7-sensor".into(), values: 3, by: Span::from_hours(2) },
+        Fact::ReleasedEarly { asset: asset(), values: 4 },
     ]
 }
 
 /// How many variants [`Fact`] has; it grows together with [`fact_name`].
-pub const FACT_VARIANTS: usize = 20;
+pub const FACT_VARIANTS: usize = 22;
 
 pub fn fact_name(fact: &Fact) -> &'static str {
     match fact {
         Fact::DelayStarted { .. } => "delay-started",
         Fact::DelayCancelled { .. } => "delay-cancelled",
         Fact::AlarmRaised { cause: Cause { rule_version: Some(_), .. }, .. } => "alarm-raised-by-version",
+        Fact::AlarmRaised { cause: Cause { late: Some(_), .. }, .. } => "alarm-raised-late",
         Fact::AlarmRaised { .. } => "alarm-raised",
         Fact::AlarmReactivated { .. } => "alarm-reactivated",
+        Fact::ReturnedToNormal { observed_at: Some(_), .. } => "returned-to-normal-at",
         Fact::ReturnedToNormal { .. } => "returned-to-normal",
         Fact::Acknowledged { by: Seen::Account(_), .. } => "acknowledged-by-account",
         Fact::Acknowledged { by: Seen::Crew(_), .. } => "acknowledged-by-crew",
@@ -339,6 +359,8 @@ pub fn fact_name(fact: &Fact) -> &'static str {
         Fact::DeviceSilent { .. } => "device-silent",
         Fact::DeviceHeard { .. } => "device-heard",
         Fact::DeviceClockAhead { .. } => "device-clock-ahead",
+        Fact::MeasuredLate { .. } => "measured-late",
+        Fact::ReleasedEarly { .. } => "released-early",
     }
 }
 

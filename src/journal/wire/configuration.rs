@@ -33,6 +33,9 @@ struct SensorType<'a> {
     interval: i64,
     #[b(3)]
     properties: Vec<Property<'a>>,
+    /// Not written where it is zero, as in older records.
+    #[n(4)]
+    lateness: Option<i64>,
 }
 
 #[derive(Encode, Decode)]
@@ -116,6 +119,7 @@ impl<'a> From<&'a asset::SensorType> for SensorType<'a> {
             asset_kind: sensor_type.asset_kind.as_str(),
             interval: sensor_type.interval.as_micros(),
             properties: properties.collect(),
+            lateness: Some(sensor_type.lateness.as_micros()).filter(|lateness| *lateness > 0),
         }
     }
 }
@@ -135,6 +139,7 @@ impl From<SensorType<'_>> for asset::SensorType {
             id: wire.id.into(),
             asset_kind: wire.asset_kind.into(),
             interval: Span::from_micros(wire.interval),
+            lateness: wire.lateness.map(Span::from_micros).unwrap_or_default(),
             properties: properties.collect(),
         }
     }

@@ -50,7 +50,13 @@ pub enum Fact<'a> {
         cause: Cause<'a>,
     },
     #[n(4)]
-    ReturnedToNormal(#[n(0)] u64),
+    ReturnedToNormal {
+        #[n(0)]
+        alarm: u64,
+        /// Not written where there is none, as in older records.
+        #[n(1)]
+        observed_at: Option<i64>,
+    },
     #[n(5)]
     Acknowledged {
         #[n(0)]
@@ -146,6 +152,22 @@ pub enum Fact<'a> {
         #[n(1)]
         by: i64,
     },
+    #[n(20)]
+    MeasuredLate {
+        #[b(0)]
+        device: &'a str,
+        #[n(1)]
+        values: u32,
+        #[n(2)]
+        by: i64,
+    },
+    #[n(21)]
+    ReleasedEarly {
+        #[b(0)]
+        asset: &'a str,
+        #[n(1)]
+        values: u32,
+    },
 }
 
 #[derive(Encode, Decode)]
@@ -161,6 +183,9 @@ pub struct Cause<'a> {
     /// Not written where there is none: so older records are read, and written again as they were.
     #[n(4)]
     rule_version: Option<u64>,
+    /// As the version.
+    #[n(5)]
+    late: Option<i64>,
 }
 
 #[derive(Encode, Decode)]
@@ -193,7 +218,9 @@ impl<'a> From<&'a decision::Fact> for Fact<'a> {
                 cause: cause.into(),
             },
             Domain::AlarmReactivated { alarm, cause } => Self::AlarmReactivated { alarm: alarm.0, cause: cause.into() },
-            Domain::ReturnedToNormal { alarm } => Self::ReturnedToNormal(alarm.0),
+            Domain::ReturnedToNormal { alarm, observed_at } => {
+                Self::ReturnedToNormal { alarm: alarm.0, observed_at: observed_at.map(Timestamp::as_micros) }
+            }
             Domain::Acknowledged { alarm, by } => Self::Acknowledged { alarm: alarm.0, by: by.into() },
             Domain::AlarmClosed { alarm } => Self::AlarmClosed(alarm.0),
             Domain::TaskRequested { task, alarm, kind, skill } => {
@@ -224,6 +251,10 @@ impl<'a> From<&'a decision::Fact> for Fact<'a> {
             Domain::DeviceClockAhead { device, by } => {
                 Self::DeviceClockAhead { device: device.as_str(), by: by.as_micros() }
             }
+            Domain::MeasuredLate { device, values, by } => {
+                Self::MeasuredLate { device: device.as_str(), values: *values, by: by.as_micros() }
+            }
+            Domain::ReleasedEarly { asset, values } => Self::ReleasedEarly { asset: asset.as_str(), values: *values },
         }
     }
 }
@@ -248,7 +279,9 @@ impl From<Fact<'_>> for decision::Fact {
             Fact::AlarmReactivated { alarm, cause } => {
                 Self::AlarmReactivated { alarm: AlarmId(alarm), cause: cause.into() }
             }
-            Fact::ReturnedToNormal(alarm) => Self::ReturnedToNormal { alarm: AlarmId(alarm) },
+            Fact::ReturnedToNormal { alarm, observed_at } => {
+                Self::ReturnedToNormal { alarm: AlarmId(alarm), observed_at: observed_at.map(Timestamp::from_micros) }
+            }
             Fact::Acknowledged { alarm, by } => Self::Acknowledged { alarm: AlarmId(alarm), by: by.into() },
             Fact::AlarmClosed(alarm) => Self::AlarmClosed { alarm: AlarmId(alarm) },
             Fact::TaskRequested { task, alarm, kind, skill } => Self::TaskRequested {
@@ -280,6 +313,10 @@ impl From<Fact<'_>> for decision::Fact {
             Fact::DeviceClockAhead { device, by } => {
                 Self::DeviceClockAhead { device: device.into(), by: Span::from_micros(by) }
             }
+            Fact::MeasuredLate { device, values, by } => {
+                Self::MeasuredLate { device: device.into(), values, by: Span::from_micros(by) }
+            }
+            Fact::ReleasedEarly { asset, values } => Self::ReleasedEarly { asset: asset.into(), values },
         }
     }
 }
@@ -292,6 +329,7 @@ impl<'a> From<&'a alarm::Cause> for Cause<'a> {
             event: cause.event.0,
             exercise: cause.exercise,
             rule_version: cause.rule_version.map(|version| version.0),
+            late: cause.late.map(Span::as_micros),
         }
     }
 }
@@ -304,6 +342,7 @@ impl From<Cause<'_>> for alarm::Cause {
             event: Seq(wire.event),
             exercise: wire.exercise,
             rule_version: wire.rule_version.map(RuleVersion),
+            late: wire.late.map(Span::from_micros),
         }
     }
 }

@@ -6,9 +6,10 @@ use super::delivery::Delivery;
 use super::estimator::EstimatorState;
 use super::fact::Cause;
 use super::observation::Value;
+use super::order::OrderState;
 use super::reason::{PriorityCode, TaskStageCode, TaskStatusCode};
 use super::registry::{Asset, Crew, Device, Person};
-use crate::domain::ids::{AlarmId, AreaId, ContentHash, CrewId, Seq, TaskId};
+use crate::domain::ids::{AlarmId, AreaId, ContentHash, CrewId, PropertyName, Seq, TaskId};
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::{alarm, task};
 use crate::engine;
@@ -112,10 +113,13 @@ pub struct AssetState<'a> {
     /// None in snapshots of before rules could ask estimators.
     #[b(3)]
     estimators: Option<Vec<EstimatorState<'a>>>,
+    /// None where no sensor may be late.
+    #[b(4)]
+    order: Option<Box<OrderState<'a>>>,
 }
 
 #[derive(Encode, Decode)]
-struct SampleState<'a> {
+pub struct SampleState<'a> {
     #[b(0)]
     property: &'a str,
     #[b(1)]
@@ -277,6 +281,7 @@ impl<'a> AssetState<'a> {
                 .map(|(property, sample)| SampleState::new(property.as_str(), sample))
                 .collect(),
             conditions: image.conditions.iter().map(|condition| ConditionState::new(condition, true)).collect(),
+            order: image.order.as_deref().map(|order| Box::new(order.into())),
             estimators: (!image.estimators.is_empty()).then(|| {
                 let known = image.estimators.iter();
                 known.map(|(property, known)| EstimatorState::new(property.as_str(), known)).collect()
@@ -291,12 +296,13 @@ impl<'a> AssetState<'a> {
             samples: Vec::new(),
             conditions: image.conditions.iter().map(|condition| ConditionState::new(condition, false)).collect(),
             estimators: None,
+            order: image.order.as_deref().map(|order| Box::new(OrderState::open(order))),
         }
     }
 }
 
 impl<'a> SampleState<'a> {
-    fn new(property: &'a str, sample: &'a Sample) -> Self {
+    pub fn new(property: &'a str, sample: &'a Sample) -> Self {
         Self {
             property,
             value: (&sample.value).into(),
@@ -398,19 +404,23 @@ impl From<State<'_>> for engine::Image {
     }
 }
 
+impl From<SampleState<'_>> for (PropertyName, Sample) {
+    fn from(wire: SampleState<'_>) -> Self {
+        let known = Sample {
+            value: wire.value.into(),
+            observed_at: Timestamp::from_micros(wire.observed_at),
+            received_at: Timestamp::from_micros(wire.received_at),
+        };
+        (wire.property.into(), known)
+    }
+}
+
 impl From<AssetState<'_>> for engine::AssetImage {
     fn from(wire: AssetState<'_>) -> Self {
-        let sample = |sample: SampleState<'_>| {
-            let known = Sample {
-                value: sample.value.into(),
-                observed_at: Timestamp::from_micros(sample.observed_at),
-                received_at: Timestamp::from_micros(sample.received_at),
-            };
-            (sample.property.into(), known)
-        };
         Self {
             asset: wire.asset.into(),
-            samples: wire.samples.into_iter().map(sample).collect(),
+            samples: wire.samples.into_iter().map(Into::into).collect(),
+            order: wire.order.map(|order| Box::new((*order).into())),
             estimators: wire.estimators.into_iter().flatten().map(EstimatorState::into_image).collect(),
             conditions: wire.conditions.into_iter().map(Into::into).collect(),
         }

@@ -13,6 +13,7 @@ mod event;
 mod fact;
 pub(super) mod image;
 mod observation;
+mod order;
 mod reason;
 mod registry;
 

@@ -74,7 +74,7 @@ pub fn accounts<'t>(
             }
             Fact::DelayCancelled { rule, asset } => (Some((rule.clone(), asset.clone())), None),
             Fact::AlarmReactivated { alarm, cause } => (known.get(alarm).cloned(), cause.rule_version),
-            Fact::ReturnedToNormal { alarm }
+            Fact::ReturnedToNormal { alarm, .. }
             | Fact::Acknowledged { alarm, .. }
             | Fact::AlarmClosed { alarm }
             | Fact::TaskRequested { alarm, .. } => (known.get(alarm).cloned(), None),
@@ -89,7 +89,9 @@ pub fn accounts<'t>(
             Fact::DeliveryEnded { .. }
             | Fact::DeviceSilent { .. }
             | Fact::DeviceHeard { .. }
-            | Fact::DeviceClockAhead { .. } => (None, None),
+            | Fact::DeviceClockAhead { .. }
+            | Fact::MeasuredLate { .. }
+            | Fact::ReleasedEarly { .. } => (None, None),
         };
         let Some(whose) = whose else { continue };
         if by_rule.len() == ACCOUNTS_MAX && !by_rule.contains_key(&whose) {
@@ -227,7 +229,9 @@ impl Telling<'_> {
             | Fact::DeliveryEnded { .. }
             | Fact::DeviceSilent { .. }
             | Fact::DeviceHeard { .. }
-            | Fact::DeviceClockAhead { .. } => return None,
+            | Fact::DeviceClockAhead { .. }
+            | Fact::MeasuredLate { .. }
+            | Fact::ReleasedEarly { .. } => return None,
         })
     }
 

@@ -279,7 +279,7 @@ impl<'p> Course<'p> {
                     }
                     self.raised(*alarm);
                 }
-                Fact::ReturnedToNormal { alarm } => self.normal(*alarm),
+                Fact::ReturnedToNormal { alarm, .. } => self.normal(*alarm),
                 Fact::AlarmClosed { alarm } => {
                     self.normal(*alarm);
                     self.alarms.remove(alarm);
@@ -305,7 +305,9 @@ impl<'p> Course<'p> {
                 | Fact::DeliveryEnded { .. }
                 | Fact::DeviceSilent { .. }
                 | Fact::DeviceHeard { .. }
-                | Fact::DeviceClockAhead { .. } => {}
+                | Fact::DeviceClockAhead { .. }
+                | Fact::MeasuredLate { .. }
+                | Fact::ReleasedEarly { .. } => {}
             }
         }
         done_at_once

@@ -2,7 +2,7 @@
 
 use crate::domain::decision::Fact;
 use crate::domain::event::{Deadline, DeadlineReason, Event, RegistryChange};
-use crate::domain::ids::{AlarmId, AssetId, RuleId, Seq};
+use crate::domain::ids::{AlarmId, AssetId, DeviceId, RuleId, Seq};
 use crate::domain::reason::Verdict;
 use crate::domain::time::Timestamp;
 use crate::engine::Engine;
@@ -60,9 +60,9 @@ impl Follower {
                 self.version_since = Some((entry.seq, entry.at));
             }
             // A crew that is asked, or not, changes no answer of the rule.
-            Event::Due(Deadline { why, .. }) if !self.judges(engine, why) => return self.facts(entry),
+            Event::Due(Deadline { why, .. }) if !self.judges(engine, why) => return self.facts(engine, entry),
             Event::Registered(changes) if changes.iter().any(|change| self.concerns(change)) => {}
-            Event::Replied(_) | Event::Commanded(_) => return self.facts(entry),
+            Event::Replied(_) | Event::Commanded(_) => return self.facts(engine, entry),
             Event::Due(_) | Event::Started | Event::Expanded { .. } => {}
             Event::Configured(_)
             | Event::Registered(_)
@@ -72,7 +72,7 @@ impl Follower {
             | Event::Erased { .. } => return,
         }
         self.note(engine, entry.at);
-        self.facts(entry);
+        self.facts(engine, entry);
     }
 
     /// Whether the asset is judged at this deadline.
@@ -108,9 +108,9 @@ impl Follower {
         }
     }
 
-    fn facts(&mut self, entry: &Entry) {
+    fn facts(&mut self, engine: &Engine, entry: &Entry) {
         for fact in &entry.decision.facts {
-            let Some(what) = self.told(fact) else { continue };
+            let Some(what) = self.told(engine, fact) else { continue };
             if self.recent.len() == RECENT_MAX {
                 self.recent.pop_front();
             }
@@ -118,19 +118,28 @@ impl Follower {
         }
     }
 
-    fn told(&mut self, fact: &Fact) -> Option<String> {
+    fn told(&mut self, engine: &Engine, fact: &Fact) -> Option<String> {
+        let of_asset =
+            |device: &DeviceId| engine.inventory().device(device).is_some_and(|device| device.asset == self.asset);
         let ours = |rule: &RuleId, asset: &AssetId| *rule == self.rule && *asset == self.asset;
         match fact {
             Fact::DelayStarted { rule, asset, .. } if ours(rule, asset) => Some("on_delay begun".to_owned()),
             Fact::DelayCancelled { rule, asset } if ours(rule, asset) => Some("on_delay ended".to_owned()),
-            Fact::AlarmRaised { alarm, rule, asset, priority, .. } if ours(rule, asset) => {
+            Fact::AlarmRaised { alarm, rule, asset, priority, cause } if ours(rule, asset) => {
                 self.alarms.insert(*alarm);
-                Some(format!("alarm {alarm} raised, priority {}", priority.number()))
+                let late = cause.late.map_or_else(String::new, |age| format!(", {age} late"));
+                Some(format!("alarm {alarm} raised, priority {}{late}", priority.number()))
+            }
+            Fact::MeasuredLate { device, values, by } if of_asset(device) => {
+                Some(format!("{values} of {device} came too late, up to {by} old: kept, and not judged in their place"))
+            }
+            Fact::ReleasedEarly { asset, values } if *asset == self.asset => {
+                Some(format!("{values} held back were judged before their time: too many waited"))
             }
             Fact::AlarmReactivated { alarm, .. } if self.alarms.contains(alarm) => {
                 Some(format!("alarm {alarm} active again"))
             }
-            Fact::ReturnedToNormal { alarm } if self.alarms.contains(alarm) => {
+            Fact::ReturnedToNormal { alarm, .. } if self.alarms.contains(alarm) => {
                 Some(format!("alarm {alarm} back to normal"))
             }
             Fact::Acknowledged { alarm, .. } if self.alarms.contains(alarm) => Some(format!("alarm {alarm} seen")),
@@ -157,7 +166,9 @@ impl Follower {
             | Fact::DeliveryEnded { .. }
             | Fact::DeviceSilent { .. }
             | Fact::DeviceHeard { .. }
-            | Fact::DeviceClockAhead { .. } => None,
+            | Fact::DeviceClockAhead { .. }
+            | Fact::MeasuredLate { .. }
+            | Fact::ReleasedEarly { .. } => None,
         }
     }
 }

@@ -140,7 +140,7 @@ impl<'a> Deciding<'a> {
                 None
             }
             (_, Verdict::Quarantined(QuarantineReason::Poison)) => Some(self.engine.skip(*at, event)),
-            _ => Some(without_new_versions(self.engine.step(*at, event), decision)),
+            _ => Some(without_new_fields(self.engine.step(*at, event), decision)),
         };
         if let Some(recorded) = &mut self.recorded {
             recorded.apply(*at, event, decision);
@@ -171,9 +171,14 @@ impl<'a> Deciding<'a> {
     }
 }
 
-/// Records from before the versions of rules were kept have none, which is no difference.
-fn without_new_versions(mut decided: Decision, recorded: &Decision) -> Decision {
+/// Records from before the versions of rules, or the moments of returns, were kept have none, which is no difference.
+fn without_new_fields(mut decided: Decision, recorded: &Decision) -> Decision {
     for (fact, known) in decided.facts.iter_mut().zip(&recorded.facts) {
+        if let (Fact::ReturnedToNormal { observed_at, .. }, Fact::ReturnedToNormal { observed_at: None, .. }) =
+            (&mut *fact, known)
+        {
+            *observed_at = None;
+        }
         if let (Some(cause), Some(Cause { rule_version: None, .. })) = (cause_of_mut(fact), cause_of(known)) {
             cause.rule_version = None;
         }

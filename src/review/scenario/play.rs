@@ -371,7 +371,7 @@ impl<'s> Player<'s> {
                 Fact::AlarmReactivated { alarm, .. } => {
                     self.alarms.get(alarm).map(|rule| (rule.clone(), Outcome::RaisedAgain(rule.clone())))
                 }
-                Fact::ReturnedToNormal { alarm } => {
+                Fact::ReturnedToNormal { alarm, .. } => {
                     let rule = self.alarms.get(alarm).and_then(|rule| self.stage.rules.rule(rule));
                     let lasting = rule.filter(|rule| !rule.momentary);
                     lasting.map(|rule| (rule.id.clone(), Outcome::Normal(rule.id.clone())))
@@ -400,7 +400,9 @@ impl<'s> Player<'s> {
                 | Fact::DeliveryEnded { .. }
                 | Fact::DeviceSilent { .. }
                 | Fact::DeviceHeard { .. }
-                | Fact::DeviceClockAhead { .. } => None,
+                | Fact::DeviceClockAhead { .. }
+                | Fact::MeasuredLate { .. }
+                | Fact::ReleasedEarly { .. } => None,
             };
             let seen = outcome.filter(|(rule, _)| self.watched.contains(rule));
             self.happened.extend(seen.map(|(_, outcome)| (self.now, outcome)));
