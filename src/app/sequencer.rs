@@ -200,7 +200,7 @@ impl Sequencer {
         let durable = self.journal.sync()?;
         self.measured = false;
         self.outbox.synced(begun, telemetry::trace::moment());
-        self.meters.synced(stopwatch.elapsed(), self.outbox.len());
+        self.meters.synced(stopwatch.elapsed(), self.outbox.len(), self.engine.held_back());
         super::faults::maybe_end_before_release(self.outbox.events());
         self.outbox.release(&self.engine, durable);
         self.journal.switch_file_if_due(self.clock.now())?;

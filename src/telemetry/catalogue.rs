@@ -159,6 +159,21 @@ pub const CATALOGUE: &[Metric] = &[
         &[closed("verdict", &["accepted", "duplicate", "redacted", "quarantined", "refused"])],
         "Events decided and durable, by verdict: messages, commands, deadlines and all else.",
     ),
+    counter(
+        "rettidig_observations_late_total",
+        &[],
+        "Values that came too late to be judged in their place: kept, and judged alone where a rule says so.",
+    ),
+    gauge(
+        "rettidig_observations_held_back",
+        &[],
+        "Values that wait until they can be judged in the order they were measured.",
+    ),
+    counter(
+        "rettidig_observations_released_early_total",
+        &[],
+        "Values judged before their time because too many of one asset waited.",
+    ),
     counter("rettidig_quarantined_total", &[closed("reason", &QUARANTINE_REASONS)], "Messages set aside, by reason."),
     gauge("rettidig_endpoint_connections", &[], "MQTT clients that are logged in."),
     counter(

@@ -1,8 +1,8 @@
 //! Names for the loop: how many events, with what verdict, how fast, how many at once.
 
-use crate::domain::decision::Decision;
+use crate::domain::decision::{Decision, Fact};
 use crate::domain::reason::Verdict;
-use metrics::{Counter, Histogram};
+use metrics::{Counter, Gauge, Histogram};
 use std::time::Duration;
 
 pub const EVENTS: &str = "rettidig_events_total";
@@ -11,6 +11,9 @@ pub const RECEIVE_TO_RELEASE: &str = "rettidig_receive_to_release_seconds";
 pub const DECIDE: &str = "rettidig_decide_seconds";
 pub const SYNC: &str = "rettidig_journal_sync_seconds";
 pub const BATCH: &str = "rettidig_batch_events";
+pub const LATE: &str = "rettidig_observations_late_total";
+pub const EARLY: &str = "rettidig_observations_released_early_total";
+pub const HELD_BACK: &str = "rettidig_observations_held_back";
 pub const DISPATCH_FULL: &str = "rettidig_dispatch_inbox_full_total";
 
 /// The loop's meters, fetched once: an event then costs an atomic addition and not a look-up by name.
@@ -25,6 +28,9 @@ pub struct Meters {
     decide: Histogram,
     sync: Histogram,
     batch: Histogram,
+    late: Counter,
+    early: Counter,
+    held_back: Gauge,
 }
 
 impl Meters {
@@ -42,6 +48,9 @@ impl Meters {
             decide: metrics::histogram!(DECIDE),
             sync: metrics::histogram!(SYNC),
             batch: metrics::histogram!(BATCH),
+            late: metrics::counter!(LATE),
+            early: metrics::counter!(EARLY),
+            held_back: metrics::gauge!(HELD_BACK),
         }
     }
 
@@ -59,6 +68,13 @@ impl Meters {
             Verdict::Refused(_) => &self.refused,
         };
         events.increment(1);
+        for fact in &decision.facts {
+            if let Fact::MeasuredLate { values, .. } = fact {
+                self.late.increment(u64::from(*values));
+            } else if let Fact::ReleasedEarly { values, .. } = fact {
+                self.early.increment(u64::from(*values));
+            }
+        }
         if let Some(elapsed) = since_received {
             self.receive_to_release.record(elapsed.as_secs_f64());
         }
@@ -69,8 +85,9 @@ impl Meters {
         self.decide.record(took.as_secs_f64());
     }
 
-    /// One batch is durable.
-    pub fn synced(&self, took: Duration, events: usize) {
+    /// One batch is durable; so many values wait for their place in time.
+    pub fn synced(&self, took: Duration, events: usize, held_back: usize) {
+        self.held_back.set(held_back as f64);
         self.sync.record(took.as_secs_f64());
         self.batch.record(events as f64);
     }

@@ -2,7 +2,7 @@
 
 use super::since::Since;
 use super::value::{Telling, quality};
-use crate::engine::Insight;
+use crate::engine::{HeldBack, Insight};
 use crate::rules::{Form, Part, Truth};
 
 /// Columns up to the answers.
@@ -25,6 +25,7 @@ pub fn state_lines(telling: &Telling<'_>, insight: &Insight<'_>, since: &Since) 
         let by = by.trim_start_matches("Some(").trim_end_matches(')').to_lowercase();
         lines.push(format!("{:<12}{} ({by})", "may turn", telling.moment(turn.at)));
     }
+    lines.extend(insight.held_back.map(|held| format!("{:<12}{}", "held back", held_back(telling, &held))));
     lines.push(format!("{:<12}{}", "alarm", alarm(telling, insight)));
     for task in &insight.tasks {
         let stage = task.stage.map_or_else(String::new, |stage| format!(", {}", stage.as_str()));
@@ -63,10 +64,26 @@ fn notes(telling: &Telling<'_>, since: &Since, part: &Part) -> String {
     notes.join(", ")
 }
 
+/// What is known of the asset and not to the rule yet, because something may still come between.
+fn held_back(telling: &Telling<'_>, held: &HeldBack) -> String {
+    let Some(watermark) = held.watermark else { return "nothing was measured yet".to_owned() };
+    let judged = format!("judged up to {} (values may be {} late)", telling.moment(watermark), held.lateness);
+    match held.measured {
+        Some((oldest, newest)) => format!(
+            "{} measured {} to {}; {judged}",
+            if held.values == 1 { "1 value".to_owned() } else { format!("{} values", held.values) },
+            telling.moment(oldest),
+            telling.moment(newest)
+        ),
+        None => format!("nothing; {judged}"),
+    }
+}
+
 fn alarm(telling: &Telling<'_>, insight: &Insight<'_>) -> String {
     let Some(alarm) = insight.alarm else { return "none".to_owned() };
     let state = if alarm.active { "active" } else { "back to normal" };
     let seen = if alarm.acknowledged { "acknowledged" } else { "not acknowledged" };
     let raised_at = telling.moment(alarm.raised_at);
-    format!("{} {state}, {seen}, raised {raised_at}, caused by event {}", alarm.id, alarm.cause.event)
+    let late = alarm.cause.late.map_or_else(String::new, |age| format!(", {age} late"));
+    format!("{} {state}, {seen}, raised {raised_at}, caused by event {}{late}", alarm.id, alarm.cause.event)
 }

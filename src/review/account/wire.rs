@@ -17,6 +17,9 @@ pub struct WireState {
     normal_when: Option<WirePart>,
     on_delay: Option<WireDelay>,
     may_turn_at: Option<String>,
+    /// Only of a rule that is judged in the order of the values' own time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_back: Option<WireHeldBack>,
     alarm: Option<WireAlarm>,
     tasks: Vec<WireTask>,
 }
@@ -55,6 +58,18 @@ struct WireAlarm {
     acknowledged: bool,
     raised_at: String,
     caused_by: u64,
+    /// How old the value was, where it came too late for its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late: Option<String>,
+}
+
+#[derive(Serialize)]
+struct WireHeldBack {
+    values: usize,
+    measured_from: Option<String>,
+    measured_until: Option<String>,
+    judged_until: Option<String>,
+    lateness: String,
 }
 
 #[derive(Serialize)]
@@ -87,12 +102,20 @@ impl WireState {
                 caused_by: cause.event.0,
             }),
             may_turn_at: insight.turn.as_ref().map(|turn| written(turn.at)),
+            held_back: insight.held_back.map(|held| WireHeldBack {
+                values: held.values,
+                measured_from: held.measured.map(|(oldest, _)| written(oldest)),
+                measured_until: held.measured.map(|(_, newest)| written(newest)),
+                judged_until: held.watermark.map(written),
+                lateness: held.lateness.to_string(),
+            }),
             alarm: insight.alarm.map(|alarm| WireAlarm {
                 id: alarm.id.0,
                 active: alarm.active,
                 acknowledged: alarm.acknowledged,
                 raised_at: written(alarm.raised_at),
                 caused_by: alarm.cause.event.0,
+                late: alarm.cause.late.map(|age| age.to_string()),
             }),
             tasks: insight
                 .tasks

@@ -11,8 +11,9 @@ mod wire;
 use crate::config::{ConfigError, Settings, Texts, WrittenCalendars, read_calendars};
 use crate::domain::asset::SensorType;
 use crate::domain::fault::Fault;
-use crate::domain::ids::{AssetKind, PropertyName, RuleId};
-use crate::rules::{self, Budget, Rule, RuleSet, Vocabulary};
+use crate::domain::ids::{AssetKind, PropertyName, RuleId, SensorTypeId};
+use crate::domain::time::Span;
+use crate::rules::{self, Budget, Rule, RuleSet, Vocabulary, WhenLate};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -37,6 +38,8 @@ pub struct Summary {
     pub files: usize,
     pub kinds: Vec<KindSummary>,
     pub rules: Vec<RuleSummary>,
+    /// Sensor types whose values may be late, and by how much.
+    pub late: Vec<(SensorTypeId, Span)>,
     pub calendars: CalendarSummary,
     /// What rules may remember about the assets of one kind.
     pub budget: Budget,
@@ -71,6 +74,9 @@ pub struct RuleSummary {
     pub file: SmolStr,
     pub applies_to: AssetKind,
     pub priority: u8,
+    /// It decides when a value arrives.
+    pub eager: bool,
+    pub when_late: WhenLate,
     /// The kind of task it asks for.
     pub task: Option<SmolStr>,
     /// Calls that remember something, such as `held`.
@@ -179,6 +185,8 @@ fn summarise(
         file: rule.file.clone(),
         applies_to: rule.applies_to.clone(),
         priority: rule.priority.number(),
+        eager: rule.eager,
+        when_late: rule.when_late,
         task: rule.task.as_ref().map(|task| task.kind.clone()),
         stateful_calls: rule.stateful_calls(),
         state_bytes_per_asset: rule.state_bytes(),
@@ -189,10 +197,12 @@ fn summarise(
         shifts: calendars.shifts().cloned().collect(),
         routes: calendars.routes().cloned().collect(),
     };
+    let late = sensor_types.iter().filter(|known| known.lateness > Span::ZERO);
     Summary {
         files: 1 + texts.sensor_type_files().len() + texts.rule_files().len() + calendars.files,
         kinds: kinds.into_iter().map(kind).collect(),
         rules: rules.iter().map(|shared| rule(shared)).collect(),
+        late: late.map(|known| (known.id.clone(), known.lateness)).collect(),
         calendars,
         budget: budget(settings),
     }

@@ -43,6 +43,12 @@ fn tables(summary: &Summary) -> String {
     let mebibytes = |bytes: u64| bytes.div_ceil(1_024 * 1_024);
     let (used, most) = (mebibytes(summary.state_bytes()), mebibytes(summary.budget.bytes_max));
     let _ = writeln!(text, "\n{} assets of one kind: {used} MiB of {most} MiB", summary.budget.assets);
+    if !summary.late.is_empty() {
+        let late: Vec<_> = summary.late.iter().map(|(known, lateness)| format!("{known} {lateness}")).collect();
+        let eager: Vec<_> = summary.rules.iter().filter(|rule| rule.eager).map(|rule| rule.id.as_str()).collect();
+        let eager = if eager.is_empty() { "none".to_owned() } else { eager.join(", ") };
+        let _ = writeln!(text, "\nmay be late: {}\ndecide on arrival all the same: {eager}", late.join(", "));
+    }
     if summary.calendars.files > 0 {
         text.push_str(&calendars(&summary.calendars));
     }

@@ -21,6 +21,8 @@ struct WireSummary<'a> {
     files: usize,
     kinds: Vec<WireKind<'a>>,
     rules: Vec<WireRule<'a>>,
+    /// Sensor types whose values may be late.
+    late: Vec<WireLate<'a>>,
     calendars: WireCalendars<'a>,
     planned_assets: u64,
     /// What the rules of the costliest kind remember about that many assets, and may remember.
@@ -33,6 +35,12 @@ struct WireCalendars<'a> {
     time_zone: &'a str,
     shifts: Vec<&'a str>,
     routes: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct WireLate<'a> {
+    sensor_type: &'a str,
+    lateness: String,
 }
 
 #[derive(Serialize)]
@@ -59,6 +67,9 @@ struct WireRule<'a> {
     file: &'a str,
     applies_to: &'a str,
     priority: u8,
+    eager: bool,
+    /// `ignore` or `raise`.
+    when_late: &'static str,
     task: Option<&'a str>,
     stateful_calls: usize,
     state_bytes_per_asset: usize,
@@ -100,9 +111,15 @@ impl<'a> From<&'a Summary> for WireSummary<'a> {
             file: &rule.file,
             applies_to: rule.applies_to.as_str(),
             priority: rule.priority,
+            eager: rule.eager,
+            when_late: rule.when_late.as_str(),
             task: rule.task.as_deref(),
             stateful_calls: rule.stateful_calls,
             state_bytes_per_asset: rule.state_bytes_per_asset,
+        });
+        let late = summary.late.iter().map(|(sensor_type, lateness)| WireLate {
+            sensor_type: sensor_type.as_str(),
+            lateness: lateness.to_string(),
         });
         let calendars = WireCalendars {
             time_zone: &summary.calendars.time_zone,
@@ -113,6 +130,7 @@ impl<'a> From<&'a Summary> for WireSummary<'a> {
             files: summary.files,
             kinds: kinds.collect(),
             rules: rules.collect(),
+            late: late.collect(),
             calendars,
             planned_assets: summary.budget.assets,
             state_bytes: summary.state_bytes(),
