@@ -162,20 +162,10 @@ impl Engine {
             if in_order != (which == Which::InOrder) {
                 continue;
             }
-            let mut late = None;
-            let evaluation = if rule.momentary {
-                let values = fresh.and_then(|fresh| fresh.moment(rule, known));
-                late = values.as_ref().and_then(|(_, late)| *late);
-                let samples = values.as_ref().map_or(&known[..], |(values, _)| values);
-                let mut evaluation = rule.evaluate(&Inputs { samples, ..inputs }, &mut condition.memory);
-                if values.is_none() {
-                    evaluation.when = Truth::False;
-                }
-                // It is judged by messages only.
-                evaluation.wake = None;
-                evaluation
+            let (evaluation, late) = if rule.momentary {
+                evaluate_moment(rule, &inputs, fresh, &mut condition.memory)
             } else {
-                rule.evaluate(&inputs, &mut condition.memory)
+                (rule.evaluate(&inputs, &mut condition.memory), None)
             };
             condition.wake = evaluation.wake;
             // An entry that comes too early is moved when it comes: messages that put the moment off cost nothing here.
@@ -456,6 +446,20 @@ impl Condition {
 
 fn holds(evaluation: &Evaluation) -> bool {
     evaluation.when == Truth::True && evaluation.unless != Truth::True
+}
+
+/// What a momentary rule says, and what it is about if that came late. It is judged by messages only.
+fn evaluate_moment(
+    rule: &Rule,
+    inputs: &Inputs<'_>,
+    fresh: Option<&Fresh>,
+    memory: &mut Memory,
+) -> (Evaluation, Option<(Timestamp, Span)>) {
+    let values = fresh.and_then(|fresh| fresh.moment(rule, inputs.samples));
+    let samples = values.as_ref().map_or(inputs.samples, |(values, _)| values);
+    let evaluation = rule.evaluate(&Inputs { samples, ..*inputs }, memory);
+    let when = if values.is_some() { evaluation.when } else { Truth::False };
+    (Evaluation { when, wake: None, ..evaluation }, values.and_then(|(_, late)| late))
 }
 
 fn in_order(order: Option<&Order>, place: usize) -> bool {

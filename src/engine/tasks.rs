@@ -309,8 +309,7 @@ impl Engine {
                     requested_at: draft.now,
                     exercise: cause.cause.exercise,
                 };
-                let asked = BTreeSet::new();
-                self.tasks.insert(TaskState { task: requested, asked, retry_at: None, ended_at: None });
+                self.tasks.insert(TaskState::of(requested));
             }
             Fact::TaskOffered { task, crew, expires_at, .. } => {
                 self.tasks.last_offered.insert(crew.clone(), draft.seq);
@@ -334,12 +333,7 @@ impl Engine {
             Fact::OfferExpired { task, crew } | Fact::TaskRejected { task, crew, .. } => {
                 self.change_task(*task, |state| state.free(crew));
             }
-            Fact::TaskAccepted { task, crew } => self.change_task(*task, |state| {
-                state.task.crew = Some(crew.clone());
-                state.task.status = TaskStatus::Accepted;
-                state.task.stage = None;
-                state.task.offer_expires_at = None;
-            }),
+            Fact::TaskAccepted { task, crew } => self.change_task(*task, |state| state.accept(crew)),
             Fact::TaskStage { task, stage } => self.change_task(*task, |state| state.reach(*stage)),
             Fact::TaskCompleted { task } => {
                 self.change_task(*task, |state| state.end(TaskStatus::Completed, draft.now));
@@ -379,6 +373,17 @@ impl Engine {
 }
 
 impl TaskState {
+    const fn of(task: Task) -> Self {
+        Self { task, asked: BTreeSet::new(), retry_at: None, ended_at: None }
+    }
+
+    fn accept(&mut self, crew: &CrewId) {
+        self.task.crew = Some(crew.clone());
+        self.task.status = TaskStatus::Accepted;
+        self.task.stage = None;
+        self.task.offer_expires_at = None;
+    }
+
     fn free(&mut self, crew: &CrewId) {
         self.asked.insert(crew.clone());
         self.task.status = TaskStatus::Requested;

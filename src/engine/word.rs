@@ -31,6 +31,9 @@ impl Engine {
         let (layout, followed) = (self.rules.slots(&state.asset.kind), self.rules.followed(&state.asset.kind));
         let mut changed = false;
         for (followed, estimator) in followed.iter().zip(&mut state.estimators) {
+            // What is followed in the order of its values hears it at the moment that it has come to.
+            let order = state.order.as_deref().filter(|order| order.may_be_late(followed.slot));
+            let now = order.map_or(now, |order| order.time_at(now));
             match (followed.quantity, estimator) {
                 (Quantity::Fill { full }, Some(Estimator::Fill(container))) if rule.is_about_emptying() => {
                     if let Some(event) = container.fill.crew_done(&fill_settings(full), now) {

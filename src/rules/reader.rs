@@ -73,11 +73,9 @@ fn version(rule: &Rule) -> RuleVersion {
     // What follows from priority and moment was never written down, and still is not.
     let eager = (rule.eager != eager_by_default(*priority)).then_some(rule.eager);
     let when_late = Some(rule.when_late).filter(|told| *told != when_late_by_default(*priority, *momentary));
-    let mut text = format!("{decides:?} {when:?} {unless:?} {normal_when:?}");
-    if eager.is_some() || when_late.is_some() {
-        text += &format!(" {eager:?} {when_late:?}");
-    }
-    RuleVersion(fingerprint(&text))
+    let otherwise =
+        if eager.is_some() || when_late.is_some() { format!(" {eager:?} {when_late:?}") } else { String::new() };
+    RuleVersion(fingerprint(&format!("{decides:?} {when:?} {unless:?} {normal_when:?}{otherwise}")))
 }
 
 fn conditions(found: &Found<'_>, kind: Option<&AssetKind>, vocabulary: &Vocabulary) -> Option<Lowered> {

@@ -263,7 +263,7 @@ fn pages_join_into_the_whole_list(store: &dyn Store) {
 }
 
 fn lives_are_told_from_facts(store: &dyn Store) {
-    let (alarm, task) = (AlarmId(1), TaskId(1));
+    let (alarm, task, observed_at) = (AlarmId(1), TaskId(1), None);
     let delivery = DeliveryId { seq: Seq(1), n: 0 };
     let offered = Fact::TaskOffered { task, crew: "c-1".into(), expires_at: at(9), delivery };
     project(store, &[entry(1, Event::Started, vec![raised(1), requested(1, 1), offered])]);
@@ -274,11 +274,7 @@ fn lives_are_told_from_facts(store: &dyn Store) {
         entry(3, Event::Started, vec![Fact::TaskAccepted { task, crew: "c-1".into() }]),
         entry(4, Event::Started, vec![Fact::Acknowledged { alarm, by: Seen::Crew("c-1".into()) }]),
         entry(5, Event::Started, vec![Fact::TaskStage { task, stage: TaskStage::OnSite }]),
-        entry(
-            6,
-            Event::Started,
-            vec![Fact::ReturnedToNormal { alarm, observed_at: None }, Fact::AlarmClosed { alarm }],
-        ),
+        entry(6, Event::Started, vec![Fact::ReturnedToNormal { alarm, observed_at }, Fact::AlarmClosed { alarm }]),
         entry(7, Event::Started, vec![Fact::TaskCancelled { task, reason: CancelReason::SolvedBeforeArrival }]),
     ];
     let no = Fact::TaskRejected { task, crew: "c-1".into(), reason: RejectReason::Busy };

@@ -209,27 +209,20 @@ fn episodes(configuration: &Configuration, messages: &[(Timestamp, Event)], rest
             assert_eq!((engine.image(), engine.held_back()), (image, held_back));
         }
         for fact in &decision.facts {
-            match fact {
-                Fact::AlarmRaised { alarm, rule, cause, .. } => {
-                    rules.insert(*alarm, rule.clone());
-                    let (rule, from) = (rule.clone(), cause.observed_at);
-                    found.push((*alarm, Episode { rule, from, until: None, tasks: 0 }));
-                }
-                Fact::AlarmReactivated { alarm, cause } => {
-                    let (rule, from) = (rules[alarm].clone(), cause.observed_at);
-                    found.push((*alarm, Episode { rule, from, until: None, tasks: 0 }));
-                }
-                Fact::ReturnedToNormal { alarm, observed_at } => {
-                    let known = found.iter_mut().rfind(|(known, _)| known == alarm).unwrap();
-                    assert_eq!(known.1.until, None);
-                    known.1.until = *observed_at;
-                }
-                Fact::TaskRequested { alarm, .. } => {
-                    found.iter_mut().rfind(|(known, _)| known == alarm).unwrap().1.tasks += 1;
-                }
-                Fact::MeasuredLate { .. } | Fact::ReleasedEarly { .. } => panic!("{fact:?}"),
-                _ => {}
+            if let Fact::AlarmRaised { alarm, rule, .. } = fact {
+                rules.insert(*alarm, rule.clone());
             }
+            if let Fact::AlarmRaised { alarm, cause, .. } | Fact::AlarmReactivated { alarm, cause } = fact {
+                let (rule, from) = (rules[alarm].clone(), cause.observed_at);
+                found.push((*alarm, Episode { rule, from, until: None, tasks: 0 }));
+            } else if let Fact::ReturnedToNormal { alarm, observed_at } = fact {
+                let known = found.iter_mut().rfind(|(known, _)| known == alarm).unwrap();
+                assert_eq!(known.1.until, None);
+                known.1.until = *observed_at;
+            } else if let Fact::TaskRequested { alarm, .. } = fact {
+                found.iter_mut().rfind(|(known, _)| known == alarm).unwrap().1.tasks += 1;
+            }
+            assert!(!matches!(fact, Fact::MeasuredLate { .. } | Fact::ReleasedEarly { .. }), "{fact:?}");
         }
     }
     let mut episodes: Vec<_> = found.into_iter().map(|(_, episode)| episode).collect();

@@ -3,6 +3,7 @@
 use super::image::SampleState;
 use super::observation::Value;
 use super::reason::QualityCode;
+use crate::domain::ids::PropertyName;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine;
 use minicbor::{Decode, Encode};
@@ -63,7 +64,7 @@ impl<'a> From<&'a engine::OrderImage> for OrderState<'a> {
         });
         Self {
             lateness: image.lateness.as_micros(),
-            properties: image.properties.iter().map(|property| property.as_str()).collect(),
+            properties: image.properties.iter().map(PropertyName::as_str).collect(),
             newest: image.newest.map(|(newest, delay)| (newest.as_micros(), delay.as_micros())),
             judged_through: image.judged_through.as_micros(),
             clock: image.clock.as_micros(),
