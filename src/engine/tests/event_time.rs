@@ -5,7 +5,7 @@ use super::script::{configuration, registry};
 use super::{Engine, Limits};
 use crate::domain::configuration::Configuration;
 use crate::domain::decision::Fact;
-use crate::domain::event::Event;
+use crate::domain::event::{DeadlineReason, Event, TurnedBy};
 use crate::domain::ids::{AlarmId, ContentHash, DeviceId, PropertyName, RuleId};
 use crate::domain::observation::{Finite, Identity, Observation, Observed, Quality, Value};
 use crate::domain::reason::Verdict;
@@ -252,4 +252,64 @@ proptest! {
             prop_assert_eq!(&found, &expected, "{:?}", arrival);
         }
     }
+}
+
+/// An engine whose rooms are an hour late at most, with one rule.
+fn engine(limits: Limits, rule: &str) -> Engine {
+    let mut engine = Engine::new(limits);
+    let configured = Event::Configured(Box::new(configured(&[rule.to_owned()], LATENESS)));
+    for event in [configured, Event::Registered(registry()), Event::Started] {
+        engine.step(at(0), &event);
+    }
+    engine
+}
+
+fn measured(minute: i64, temperature: u8) -> Moment {
+    Moment { minute, temperature: Some(temperature), moved: None, delays: vec![0] }
+}
+
+#[test]
+fn more_than_may_wait_is_judged_before_its_time_and_said_to_be() {
+    let limits = Limits { held_back_per_asset: 3, ..Limits::default() };
+    let mut engine = engine(limits, "priority = 3\nwhen = 'temperature > 25'");
+    for (number, minute) in [610, 600, 620].into_iter().enumerate() {
+        let decision = engine.step(at(630), &message(number, at(630), &[&measured(minute, 20)]));
+        assert_eq!(decision.facts, []);
+    }
+    assert_eq!(engine.held_back(), 3);
+    let fourth = engine.step(at(630), &message(4, at(630), &[&measured(601, 30)]));
+    assert_eq!(fourth.facts, [Fact::ReleasedEarly { asset: "room-1".into(), values: 1 }]);
+    assert_eq!(engine.held_back(), 3);
+    // What was measured before that can be put in order no more.
+    let fifth = engine.step(at(631), &message(5, at(631), &[&measured(599, 30)]));
+    let late = Fact::MeasuredLate { device: "room-1-sensor".into(), values: 1, by: Span::from_mins(32) };
+    assert_eq!(fifth.facts, [late]);
+    let insight = engine.inspect(at(631), &"room-1".into(), &"rule-0".into()).unwrap();
+    let held = insight.held_back.unwrap();
+    assert_eq!((held.values, held.measured), (3, Some((at(601), at(620)))));
+    assert_eq!((held.watermark, held.lateness), (Some(at(560)), Span::from_mins(60)));
+}
+
+#[test]
+fn what_was_due_while_nobody_was_there_fires_once_with_its_time_and_absence_waits() {
+    let rule = "priority = 3\nwhen = 'held(temperature > 25, \"30m\")'\neager = true";
+    let mut engine = engine(Limits::default(), rule);
+    let heard = at(600);
+    engine.step(heard, &message(1, heard, &[&measured(600, 30)]));
+    // All that time nobody was there, and everybody would be silent.
+    let back = at(5_000 * 60);
+    engine.step(back, &Event::Started);
+    let mut fired = Vec::new();
+    while let Some(deadline) = engine.next_deadline().filter(|deadline| deadline.at <= back) {
+        let decision = engine.step(back, &Event::Due(deadline.clone()));
+        fired.push((deadline.at, deadline.why.clone(), decision.facts.len()));
+        assert!(fired.len() < 10, "{fired:?}");
+        for fact in &decision.facts {
+            assert!(!matches!(fact, Fact::DeviceSilent { .. }), "{fact:?}");
+        }
+    }
+    let held = fired.iter().filter(|(_, why, _)| matches!(why, DeadlineReason::Turns { by: TurnedBy::Held, .. }));
+    let held: Vec<_> = held.map(|(at, _, facts)| (*at, *facts > 0)).collect();
+    assert_eq!(held, [(at(630), true)]);
+    assert!(engine.inventory().silent_devices().next().is_none());
 }

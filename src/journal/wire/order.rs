@@ -98,3 +98,41 @@ impl From<OrderState<'_>> for engine::OrderImage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::observation::{Quality, Value};
+    use crate::rules::Sample;
+
+    #[test]
+    fn what_waits_comes_back_and_nothing_measured_stands_in_the_open() {
+        let at = Timestamp::from_micros;
+        let waiting = engine::WaitingImage {
+            property: "door".into(),
+            value: Value::Text("open".into()),
+            quality: Quality::Suspicious,
+            observed_at: at(7),
+            device: "room-1-sensor".into(),
+            exercise: true,
+        };
+        let sample = Sample { value: Value::Boolean(true), observed_at: at(5), received_at: at(5) };
+        let image = engine::OrderImage {
+            lateness: Span::from_mins(60),
+            properties: vec!["door".into(), "moved".into()],
+            newest: Some((at(9), Span::from_secs(3))),
+            judged_through: at(5),
+            clock: at(6),
+            behind: Some(Span::from_secs(3)),
+            samples: vec![("moved".into(), sample)],
+            waiting: vec![waiting],
+        };
+        let again = |state: OrderState<'_>| {
+            let bytes = minicbor::to_vec(state).unwrap();
+            engine::OrderImage::from(minicbor::decode::<OrderState<'_>>(&bytes).unwrap())
+        };
+        assert_eq!(again((&image).into()), image);
+        let open = engine::OrderImage { samples: Vec::new(), waiting: Vec::new(), ..image.clone() };
+        assert_eq!(again(OrderState::open(&image)), open);
+    }
+}
