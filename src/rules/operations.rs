@@ -83,8 +83,10 @@ impl<'a> Moment<'a, '_> {
         let newest = self.newest(&call.reads);
         let now = self.inputs.now;
         if moment(*received).is_none() {
-            // It may have turned by time alone, long after the newest value: it is true from here on, by the value's time.
-            let since = newest.map(|(observed_at, received_at)| observed_at + now.since(received_at));
+            // Where it asks a call, it may have turned long after the newest value: it is true from here on, by the
+            // value's time. Values alone have said so since the newest.
+            let passed = |received_at| if call.asks { now.since(received_at) } else { Span::ZERO };
+            let since = newest.map(|(observed_at, received_at)| observed_at + passed(received_at));
             (*observed, *received) = (since.map_or(0, word_of), word_of(now));
         }
         let newest = newest.map(|(observed_at, _)| observed_at);

@@ -18,6 +18,8 @@ pub(in crate::rules) struct Call {
     pub reads_attributes: bool,
     /// The only value that it reads, when it asks no other call: then it can be worked out for one that is not the newest.
     pub only: Option<u16>,
+    /// It asks another call, so that it may turn between two values.
+    pub asks: bool,
     /// Its answer never changes.
     pub constant: bool,
     /// Why its answer may turn without a message; `None` when it needs one.

@@ -72,6 +72,7 @@ impl Walk<'_, '_> {
             memory: begin..begin + function.words,
             reads_attributes: reads.attributes,
             only: reads.only_slot(),
+            asks: reads.calls,
             reads: reads.into_slots(),
             constant: operation.constant(calls),
             turned_by: function.turned_by,
