@@ -39,6 +39,9 @@ pub(super) struct AlarmWire {
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<String>,
     exercise: bool,
+    /// How old the value was as it arrived, of an alarm about something that is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late_seconds: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     normal_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -178,6 +181,7 @@ impl From<&AlarmRow> for AlarmWire {
             caused_by: alarm.cause.event.0,
             device: alarm.cause.device.as_ref().map(ToString::to_string),
             exercise: alarm.cause.exercise,
+            late_seconds: alarm.cause.late.map(|age| age.as_micros() / 1_000_000),
             normal_at: row.normal_at.map(time),
             acknowledged_at: row.acknowledged_at.map(time),
             acknowledged_by: row.acknowledged_by.as_ref().map(seen),

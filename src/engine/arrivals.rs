@@ -214,9 +214,8 @@ impl Engine {
         let judged = self.let_go(&asset_id);
         if let Some(state) = self.inventory.assets.get_mut(&asset_id)
             && let Some(order) = state.order.as_mut()
-            && let Some((_, delay)) = order.newest
         {
-            order.behind = Some(delay);
+            order.behind = Some(order.newest.map_or(Span::ZERO, |(_, delay)| delay));
             let rules = self.rules.for_kind(&state.asset.kind);
             for deadline in deadlines(state, rules) {
                 self.timers.set(deadline);

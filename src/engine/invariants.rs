@@ -11,6 +11,7 @@ impl Engine {
         self.check_alarms(&mut broken);
         self.check_tasks(&mut broken);
         self.check_deliveries(&mut broken);
+        self.check_orders(&mut broken);
         if self.calendars().is_some_and(|calendars| !calendars.in_order()) {
             broken.push("the tables of the calendars are not in order".to_owned());
         }
@@ -53,6 +54,20 @@ impl Engine {
             if waits && self.tasks.retry_due(id).is_none() {
                 broken.push(format!("task {id} is requested, but nobody will be asked"));
             }
+        }
+    }
+
+    fn check_orders(&self, broken: &mut Vec<String>) {
+        let mut held_back = 0;
+        for state in self.inventory.assets.values() {
+            let Some(order) = state.order.as_deref() else { continue };
+            held_back += order.waiting.len();
+            if order.waiting.len() > self.limits.held_back_per_asset {
+                broken.push(format!("asset {} holds back {} values", state.asset.id, order.waiting.len()));
+            }
+        }
+        if held_back != self.held_back {
+            broken.push(format!("{held_back} values are held back, and {} are counted", self.held_back));
         }
     }
 

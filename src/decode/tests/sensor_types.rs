@@ -25,6 +25,29 @@ fn shipped_sensor_types_load_and_are_complete() {
 }
 
 #[test]
+fn a_type_says_how_late_its_values_may_be() {
+    let lateness = |line: &str| {
+        let text = format!(
+            "id = 'logger'\nname = 'x'\nvendor = 'x'\nasset_kind = 'room'\ninterval = '6h'\n{line}\n\
+             [properties.moved]\nkind = 'boolean'\n"
+        );
+        let files = BTreeMap::from([(SmolStr::new("sensor-types/logger.toml"), text)]);
+        load_sensor_types(&files).map(|types| types.values().map(|spec| spec.sensor_type.lateness).collect::<Vec<_>>())
+    };
+    assert_eq!(lateness(""), Ok(vec![Span::ZERO]));
+    assert_eq!(lateness("lateness = '90m'"), Ok(vec![Span::from_mins(90)]));
+    let fault = |line: &str| {
+        let fault = lateness(line).unwrap_err().remove(0);
+        format!("{} ({})", fault.message, fault.suggestion.unwrap_or_default())
+    };
+    insta::assert_snapshot!(fault("lateness = '8d'"), @"`lateness` is 8d, outside its limits (from 0s to 7d)");
+    insta::assert_snapshot!(
+        fault("lateness = 'an hour'"),
+        @r#"`lateness` is no length of time: "an hour" (a length of time such as "30s", "10m", "6h", "2d" or "1h30m")"#
+    );
+}
+
+#[test]
 fn a_file_with_many_faults_shows_all_of_them_with_their_places() {
     let text = r#"
 id = "other"

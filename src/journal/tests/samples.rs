@@ -128,6 +128,7 @@ fn events() -> Vec<(String, Event)> {
             "configured-with-calendars".to_owned(),
             Event::Configured(Box::new(Configuration { calendars: calendars(), ..configuration() })),
         ),
+        ("configured-with-lateness".to_owned(), Event::Configured(Box::new(late()))),
         ("expanded".to_owned(), Event::Expanded { version: configuration().version, calendars: Box::new(calendars()) }),
         ("registered".to_owned(), Event::Registered(changes())),
         ("started".to_owned(), Event::Started),
@@ -184,6 +185,12 @@ fn events() -> Vec<(String, Event)> {
 
 fn key() -> DeliveryId {
     DeliveryId { seq: Seq(4_700), n: 2 }
+}
+
+fn late() -> Configuration {
+    let mut late = configuration();
+    late.sensor_types.values_mut().for_each(|known| known.lateness = Span::from_hours(6));
+    late
 }
 
 fn configuration() -> Configuration {

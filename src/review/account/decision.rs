@@ -5,6 +5,7 @@
 //! when somebody reads them, from the state after the event. Always the same for the same journal.
 
 use super::value::{Language, Telling};
+use crate::domain::alarm::Cause;
 use crate::domain::decision::Fact;
 use crate::domain::ids::{AlarmId, AssetId, PropertyName, RuleId, RuleVersion};
 use crate::domain::observation::Value;
@@ -221,6 +222,10 @@ impl Telling<'_> {
             },
             Fact::Acknowledged { .. } => self.words("Somebody has seen the alarm.", "Alarmen er set."),
             Fact::AlarmClosed { .. } => self.words("The alarm is closed.", "Alarmen er lukket."),
+            Fact::AlarmRaised { cause: Cause { late: Some(age), .. }, .. }
+            | Fact::AlarmReactivated { cause: Cause { late: Some(age), .. }, .. } => {
+                self.words(format!("It was {age} old when it came."), format!("Den var {age} gammel, da den kom."))
+            }
             Fact::AlarmRaised { .. }
             | Fact::AlarmReactivated { .. }
             | Fact::ReturnedToNormal { .. }
