@@ -32,10 +32,11 @@ impl Crew {
         self.calendars.route_of(asset).map(|route| route.name.clone())
     }
 
-    /// When a crew that is called at `at` is there.
+    /// When a crew that is called at `at` is there. Whoever is called at the very start of a round goes with it: from
+    /// then on rules look ahead to the next one, and ask for those who must not wait for that.
     pub fn comes(&self, route: Option<&SmolStr>, at: Timestamp) -> Timestamp {
-        let called = at + self.respond.unwrap_or(Span::ZERO);
-        let service = route.filter(|_| self.with_service).and_then(|route| self.calendars.next_service(route, called));
+        let before = at + self.respond.unwrap_or(Span::ZERO) - Span::from_micros(1);
+        let service = route.filter(|_| self.with_service).and_then(|route| self.calendars.next_service(route, before));
         service.unwrap_or_else(|| at + self.respond.unwrap_or(RESPOND))
     }
 
