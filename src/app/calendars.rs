@@ -34,6 +34,12 @@ impl SharedCalendars {
         Some(Event::Expanded { version: known.version, calendars: Box::new(known.written.around(now)) })
     }
 
+    /// Those in force, as they are written.
+    #[must_use]
+    pub fn written(&self) -> Arc<WrittenCalendars> {
+        Arc::clone(&self.0.load().written)
+    }
+
     /// Takes on the calendars of another configuration.
     pub fn use_those_of(&self, assembly: &Assembly) {
         self.0.store(Arc::new(Known::of(assembly)));

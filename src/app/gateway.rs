@@ -283,6 +283,7 @@ impl Gateway {
                     handle.look(listed).await.map_err(|_| console::Unavailable)
                 })
             }),
+            why: super::why::port(self.handle.clone(), self.clock.clone(), self.reload.calendars.clone()),
             board: Arc::clone(&self.board),
             store: Arc::clone(&self.store),
             progress,

@@ -39,6 +39,7 @@ mod stores;
 mod tally;
 mod usage;
 mod ways_in;
+mod why;
 
 pub use handle::{Handle, Stopped};
 pub use inbox::Answer;

@@ -23,6 +23,7 @@ mod router;
 mod rules;
 mod session;
 mod site;
+mod why;
 mod wire;
 
 #[cfg(test)]
@@ -31,7 +32,7 @@ mod tests;
 pub use options::Options;
 pub use ports::{
     Account, CommandAnswer, FirstStart, FirstStartRefusal, Health, HealthPart, Now, Ports, Role, SessionToken, SignIn,
-    SignInRefusal, SignedIn, Unavailable,
+    SignInRefusal, SignedIn, Unavailable, Why, WhyPort, WhyValue,
 };
 
 use crate::telemetry;

@@ -2,7 +2,7 @@
 
 use crate::board::Board;
 use crate::domain::event::Command;
-use crate::domain::ids::{AccountId, Seq};
+use crate::domain::ids::{AccountId, AlarmId, AssetId, PropertyName, RuleId, RuleVersion, Seq};
 use crate::domain::reason::Verdict;
 use crate::domain::time::Timestamp;
 use crate::rules::Rule;
@@ -15,6 +15,8 @@ use std::sync::Arc;
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 type Port<In, Out> = Arc<dyn Fn(In) -> BoxFuture<'static, Out> + Send + Sync>;
 
+pub type WhyPort = Port<AlarmId, Result<Option<Why>, Unavailable>>;
+
 pub struct Ports {
     pub sign_in: Port<SignIn, Result<SignedIn, SignInRefusal>>,
     /// Whose session this is; `None` when it has ended or never was.
@@ -26,6 +28,8 @@ pub struct Ports {
     pub command: Port<Command, Result<CommandAnswer, Unavailable>>,
     /// The rules in force, ordered by id.
     pub rules: Port<(), Result<Vec<Arc<Rule>>, Unavailable>>,
+    /// Why an alarm stands at this moment; none when it is closed.
+    pub why: WhyPort,
     pub board: Arc<Board>,
     pub store: Arc<dyn Store>,
     /// How far the store is.
@@ -103,6 +107,28 @@ pub struct CommandAnswer {
 /// It cannot be done right now; nothing has been decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unavailable;
+
+/// Why an alarm stands, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Why {
+    pub rule: RuleId,
+    /// Of the rule as it was when it raised the alarm.
+    pub version: Option<RuleVersion>,
+    pub asset: AssetId,
+    pub english: String,
+    pub danish: String,
+    /// The newest values that the rule reads; none about a person.
+    pub values: Vec<WhyValue>,
+    pub personal: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WhyValue {
+    pub property: PropertyName,
+    pub english: String,
+    pub danish: String,
+    pub observed_at: Timestamp,
+}
 
 /// How the parts of the gateway are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::Shared;
 use super::problem::Problem;
-use super::{access, command, health, history, live, pages, present, rules, session};
+use super::{access, command, health, history, live, pages, present, rules, session, why};
 use crate::telemetry;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
@@ -37,6 +37,7 @@ pub(super) fn router(console: &Shared) -> Router {
         .route("/stream", get(live::stream))
         .route("/alarms", get(present::alarms))
         .route("/alarms/{id}/acknowledge", post(command::acknowledge))
+        .route("/alarms/{id}/why", get(why::why))
         .route("/tasks", get(present::tasks))
         .route("/rules", get(rules::rules))
         .route("/tasks/{id}/cancel", post(command::cancel))

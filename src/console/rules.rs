@@ -43,9 +43,9 @@ struct TaskTemplateWire {
 }
 
 #[derive(Serialize)]
-struct TextWire {
-    en: String,
-    da: String,
+pub(super) struct TextWire {
+    pub en: String,
+    pub da: String,
 }
 
 /// `GET /api/v1/rules`

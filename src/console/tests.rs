@@ -10,7 +10,9 @@ use crate::domain::alarm::{Cause, Priority};
 use crate::domain::asset::{Property, PropertyKind, SensorType};
 use crate::domain::decision::{Decision, Fact};
 use crate::domain::event::{Command, CommandKind, Event};
-use crate::domain::ids::{AccountId, AlarmId, AssetKind, CommandId, JournalId, PropertyName, SensorTypeId, Seq};
+use crate::domain::ids::{
+    AccountId, AlarmId, AssetKind, CommandId, JournalId, PropertyName, RuleVersion, SensorTypeId, Seq,
+};
 use crate::domain::reason::{Refusal, Verdict};
 use crate::domain::time::{Span, Timestamp};
 use crate::rules::{Rule, Vocabulary, compile};
@@ -158,6 +160,7 @@ fn ports(
             Box::pin(async move { verdict.map(|verdict| CommandAnswer { seq: Seq(42), verdict }) })
         }),
         rules: Arc::new(|()| Box::pin(async { Ok(rules()) })),
+        why: Arc::new(|alarm| Box::pin(async move { Ok((alarm == AlarmId(7)).then(why)) })),
         board: Arc::clone(board),
         store,
         progress,
@@ -166,6 +169,23 @@ fn ports(
             parts: vec![part("journal", true, true, None), part("store", false, false, Some(12))],
         }),
         now: Arc::new(now),
+    }
+}
+
+fn why() -> Why {
+    Why {
+        rule: "bin-full".into(),
+        version: Some(RuleVersion(0xab)),
+        asset: "bin-1".into(),
+        english: "fired: fill was about full".into(),
+        danish: "udløst: fill var omtrent fuld".into(),
+        values: vec![WhyValue {
+            property: "fill".into(),
+            english: "93.5 %".into(),
+            danish: "93,5 %".into(),
+            observed_at: Timestamp::from_micros(0),
+        }],
+        personal: false,
     }
 }
 
@@ -504,6 +524,24 @@ async fn a_rule_tells_what_its_alarm_means_in_both_languages() {
         "response": { "en": "Empty it.", "da": "Tøm den." },
     }] });
     assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn an_alarm_tells_why_it_stands_and_a_closed_one_where_to_ask() {
+    let house = house();
+    assert_eq!(house.ask(Method::GET, "/api/v1/alarms/7/why").send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    let told: Value =
+        house.ask_as("anna", Method::GET, "/api/v1/alarms/7/why").send().await.unwrap().json().await.unwrap();
+    let expected = json!({
+        "rule": "bin-full", "rule_version": "00000000000000ab", "asset": "bin-1", "personal": false,
+        "sentence": { "en": "fired: fill was about full", "da": "udløst: fill var omtrent fuld" },
+        "values": [{
+            "property": "fill", "value": { "en": "93.5 %", "da": "93,5 %" }, "observed_at": "1970-01-01T00:00:00Z",
+        }],
+    });
+    assert_eq!(told, expected);
+    let closed = house.ask_as("anna", Method::GET, "/api/v1/alarms/8/why").send().await.unwrap();
+    assert_eq!(problem(closed).await, (404, "not_found".into()));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use super::state::Engine;
 use crate::domain::alarm::{Alarm, Cause};
 use crate::domain::asset::Asset;
 use crate::domain::event::Deadline;
-use crate::domain::ids::{AssetId, RuleId};
+use crate::domain::ids::{AlarmId, AssetId, RuleId};
 use crate::domain::task::Task;
 use crate::domain::time::{Span, Timestamp};
 use crate::rules::{Explanation, Inputs, Rule};
@@ -40,6 +40,12 @@ pub struct HeldBack {
 }
 
 impl Engine {
+    /// The alarm with this number, while it is not settled.
+    #[must_use]
+    pub fn alarm(&self, id: AlarmId) -> Option<&Alarm> {
+        self.alarms.get(&id)
+    }
+
     /// What the rule says about the asset at `now`, which is not before the last event.
     #[must_use]
     pub fn inspect(&self, now: Timestamp, asset: &AssetId, rule: &RuleId) -> Option<Insight<'_>> {

@@ -57,6 +57,25 @@ const checks = {
     await gateway.stop();
   },
 
+  async "tells why an alarm stands, how late its value was, and that a settled one is told elsewhere"() {
+    const gateway = await fakeGateway({ signedIn: true });
+    const page = await open(gateway.url);
+    const row = (alarm) => page.locator("#alarms li").filter({ hasText: new RegExp(`Alarm ${alarm}\\b`) });
+    await row(880).getByText("3 t gammel, da den kom").waitFor();
+    await row(880).getByText("Hvorfor?").click();
+    await row(880).getByText("udløst: temperature var 71 °C, mindst 60 °C").waitFor();
+    await row(880).getByText("temperature: 71,5 °C").waitFor();
+    await row(880).getByText("Regel battery-low, version 12345678").waitFor();
+    gateway.state.alarms.delete(871);
+    await row(871).getByText("Hvorfor?").click();
+    await row(871).getByText(/^Alarmen er afsluttet/).waitFor();
+    await page.getByRole("button", { name: "English" }).click();
+    await row(880).getByText("temperature: 71.5 °C").waitFor();
+    await row(880).getByText("3 h old when it came").waitFor();
+    await done(page);
+    await gateway.stop();
+  },
+
   async "says what an alarm means and what to do, in both languages; a rule without words is named"() {
     const gateway = await fakeGateway({ signedIn: true });
     const page = await open(gateway.url);

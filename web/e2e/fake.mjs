@@ -79,6 +79,8 @@ async function answer(state, simulated, request, response) {
     if (pathname === "/api/v1/rules") return json(200, { rules });
     const [, alarm] = /^\/api\/v1\/alarms\/(\d+)\/acknowledge$/.exec(pathname) ?? [];
     if (alarm !== undefined) return acknowledge(state, Number(alarm), json, problem);
+    const [, standing] = /^\/api\/v1\/alarms\/(\d+)\/why$/.exec(pathname) ?? [];
+    if (state.alarms.has(Number(standing))) return json(200, why(state.alarms.get(Number(standing))));
     return problem(404, "not_found");
   }
   const path = pathname === "/" || pathname === "/first-start" ? "index.html" : normalize(pathname).replace(/^\/+/, "");
@@ -86,6 +88,17 @@ async function answer(state, simulated, request, response) {
   if (!file.startsWith(DIST) || !existsSync(file)) return problem(404, "not_found");
   response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" });
   createReadStream(file).pipe(response);
+}
+
+function why({ rule, asset }) {
+  return {
+    rule,
+    rule_version: "00c0ffee12345678",
+    asset,
+    sentence: { en: "fired: temperature was 71 °C, at least 60 °C", da: "udløst: temperature var 71 °C, mindst 60 °C" },
+    values: [{ property: "temperature", value: { en: "71.5 °C", da: "71,5 °C" }, observed_at: new Date().toISOString() }],
+    personal: false,
+  };
 }
 
 function stream(state, request, response) {
@@ -173,7 +186,7 @@ function invented(now) {
   raise(901, 3, "beholder-torvet-1-restaffald", "bin-full-before-next-round", 1_240);
   raise(899, 3, "beholder-skolevej-14-madaffald", "bin-full-before-next-round", 1_900, { acknowledged: true, acknowledged_by: "account:anna" });
   raise(895, 3, "beholder-strandpromenaden-22-mad-og-drikkekartoner", "bin-tilted", 2_650, { exercise: true });
-  raise(880, 4, "beholder-noerregade-5-pap", "battery-low", 90_000);
+  raise(880, 4, "beholder-noerregade-5-pap", "battery-low", 90_000, { late_seconds: 11_000 });
   raise(871, 4, "beholder-noerregade-9-glas", "device-silent", 93_000, { device: undefined });
   raise(870, 3, "beholder-algade-2-plast", "bin-full-before-next-round", 5_000, { active: false, acknowledged: true, closed_at: ago(800) });
   ask(455, 912, "answer-call", "care", 37, { crew: "pleje-lindebo", offer_expires_at: ago(-22) });

@@ -84,6 +84,18 @@ async function acknowledgeLater(page, last) {
   throw new Error(`no alarm after ${last} could be acknowledged`);
 }
 
+/** Opens why an alarm stands. Crews may settle it first: then the next one is asked. */
+async function tellsWhy(page) {
+  const until = Date.now() + 2 * PATIENCE.timeout;
+  while (Date.now() < until) {
+    await page.getByText("Hvorfor?").first().click({ timeout: 1_000 }).catch(() => undefined);
+    const told = page.locator("#alarms details[open] p").filter({ hasText: /^(udløst|udløser ikke|ikke udløst): / });
+    if (await told.first().waitFor({ timeout: 2_000 }).then(() => true, () => false)) return;
+    await page.waitForTimeout(100);
+  }
+  throw new Error("no alarm told why it stands");
+}
+
 async function lastAlarm(page) {
   const rows = await page.locator("#alarms li").allInnerTexts();
   return Math.max(0, ...rows.map((text) => Number(/Alarm (\d+)/.exec(text)[1])));
@@ -101,6 +113,7 @@ await run({
     const received = page.locator("dl.ledger dd").first();
     await page.waitForFunction((cell) => Number(cell.textContent.replace(/\D/g, "")) > 0, await received.elementHandle(), PATIENCE);
 
+    await tellsWhy(page);
     await acknowledgeLater(page, await lastAlarm(page));
     await accessible(page);
     await page.getByRole("button", { name: "Mørkt tema" }).click();

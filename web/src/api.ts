@@ -1,6 +1,6 @@
 // Calls to the gateway. A refusal is thrown as the problem the gateway sent, so that its code can be put into words.
 
-import type { Done, Me, Problem, Rule } from "./wire";
+import type { Done, Me, Problem, Rule, Why } from "./wire";
 
 export class Refused extends Error {
   constructor(readonly problem: Problem) {
@@ -35,6 +35,10 @@ export function cancelTask(task: number): Promise<Done> {
 export async function rulesInForce(): Promise<Rule[]> {
   const { rules } = await call<{ rules: Rule[] }>("GET", "/rules");
   return rules;
+}
+
+export function why(alarm: number): Promise<Why> {
+  return call("GET", `/alarms/${alarm}/why`);
 }
 
 async function call<T>(method: string, path: string, { body, change }: { body?: unknown; change?: boolean } = {}): Promise<T> {

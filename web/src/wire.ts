@@ -16,6 +16,8 @@ export interface Alarm {
   caused_by: number;
   device?: string;
   exercise: boolean;
+  /** How old the value was when it came, of an alarm about something that was over by then. */
+  late_seconds?: number;
   normal_at?: string;
   acknowledged_at?: string;
   /** `account:…` or `crew:…` */
@@ -55,6 +57,17 @@ export interface Rule {
   cause: Text;
   consequence: Text;
   response: Text;
+}
+
+/** Why an alarm stands at this moment. */
+export interface Why {
+  rule: string;
+  rule_version?: string;
+  asset: string;
+  sentence: Text;
+  /** The newest values that the rule reads; none of those about a person. */
+  values: { property: string; value: Text; observed_at: string }[];
+  personal: boolean;
 }
 
 export interface Quarantined {

@@ -61,6 +61,12 @@ export function number(value: number): string {
   return new Intl.NumberFormat(locales[preferences.language]).format(value);
 }
 
+/** A length of time, as coarse as it is told: 45 s, 12 min, 3 h, 2 d. */
+export function span(seconds: number): string {
+  const [unit, length] = ([["d", 86_400], ["h", 3_600], ["min", 60]] as const).find(([, length]) => seconds >= length) ?? ["s", 1];
+  return `${number(Math.floor(seconds / length))} ${t(`span.${unit}`)}`;
+}
+
 const clock: Intl.DateTimeFormatOptions = { timeZone: "Europe/Copenhagen", hour: "2-digit", minute: "2-digit", second: "2-digit" };
 const dated: Intl.DateTimeFormatOptions = { timeZone: "Europe/Copenhagen", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
 const simulated: Intl.DateTimeFormatOptions = { ...dated, weekday: "short" };

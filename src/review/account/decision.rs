@@ -121,7 +121,7 @@ pub fn accounts<'t>(
 }
 
 /// The newest values that a rule reads, each once.
-fn values(insight: &Insight<'_>) -> Vec<(PropertyName, Sample)> {
+pub(super) fn values(insight: &Insight<'_>) -> Vec<(PropertyName, Sample)> {
     let mut found: Vec<(PropertyName, Sample)> = Vec::new();
     for (_, condition) in insight.explanation.conditions() {
         condition.walk(&mut |part| {
