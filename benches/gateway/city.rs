@@ -39,8 +39,8 @@ fn rules() -> String {
         let said = ["cause", "consequence", "response"].map(|what| format!("{what} = {{ en = \"-\", da = \"-\" }}"));
         write!(
             text,
-            "[[rule]]\nid = \"delay-{rule}\"\napplies_to = \"bin\"\nwhen = \"fill >= 0.4{rule}\"\nnormal_when = \"fill < \
-             0.1\"\non_delay = \"7d\"\npriority = 4\nowner = \"nobody\"\nrespond_within = \"30d\"\n{}\n\n",
+            "[[rule]]\nid = \"delay-{rule}\"\napplies_to = \"bin\"\nwhen = \"fill >= 0.0{rule}\"\nnormal_when = \"fill < \
+             0\"\non_delay = \"7d\"\npriority = 4\nowner = \"nobody\"\nrespond_within = \"30d\"\n{}\n\n",
             said.join("\n")
         )
         .unwrap();
@@ -48,7 +48,7 @@ fn rules() -> String {
     })
 }
 
-/// Half full: every delay begins.
+/// A tenth full: every delay begins, and nobody is called by the shipped rules.
 fn heard(number: u64) -> Event {
     let now = Timestamp::from_micros(0);
     let mut content = [0; 16];
@@ -67,7 +67,7 @@ fn heard(number: u64) -> Event {
         clock_ahead: None,
         observations: vec![Observation {
             property: "fill".into(),
-            value: Value::Number(Finite::new(0.5).unwrap()),
+            value: Value::Number(Finite::new(0.1).unwrap()),
             unit: "1".into(),
             quality: Quality::Accepted,
             observed_at: now,

@@ -63,7 +63,7 @@ fn start(site: &Site, address: SocketAddr, round: u64) -> (Duration, Child) {
         }
         assert!(clock.elapsed() < Duration::from_secs(60), "it does not start:\n{}", child.said());
     };
-    let payload = format!("{{\"fill\":0.5,\"battery\":{}}}", 50 + round);
+    let payload = format!("{{\"fill\":0.1,\"battery\":{}}}", 50 + round);
     sensor.publish_acknowledged(1, "rettidig/v1/up/bin-0", payload.as_bytes()).unwrap();
     let took = clock.elapsed();
     assert!(child.listens(), "it ended:\n{}", child.said());
