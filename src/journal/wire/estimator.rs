@@ -1,4 +1,5 @@
-//! What estimators know, as it stands in a snapshot. Each form has numbered fields and is only ever added to.
+//! What estimators know, as it stands in a snapshot. Each form has numbered fields and is only ever added to. What is
+//! still as it was in the beginning takes one byte: most containers are young, or never stand still.
 
 use crate::domain::ids::PropertyName;
 use crate::domain::time::Timestamp;
@@ -38,12 +39,12 @@ struct Container {
     #[n(3)]
     cycle: CycleState,
     #[n(4)]
-    steady: ([f32; 8], u8, u8, bool),
+    steady: Option<([f32; 8], u8, u8, bool)>,
     #[n(5)]
     demand: DemandState,
     /// Mounted and learned, in mm; the distances gathered since the emptying, and how many.
     #[n(6)]
-    floor: (f64, f64, [f32; 3], u8),
+    floor: (f64, f64, Option<[f32; 3]>, u8),
     #[n(7)]
     low: f32,
     #[n(8)]
@@ -73,21 +74,21 @@ struct DemandState {
     #[n(1)]
     variance: f64,
     #[n(2)]
-    weekday_means: [f32; 7],
+    weekday_means: Option<[f32; 7]>,
     #[n(3)]
-    weekday_days: [u8; 7],
+    weekday_days: Option<[u8; 7]>,
     #[n(4)]
     days: u16,
     #[n(5)]
     cycles: u16,
     #[n(6)]
-    slowed: (f32, f32),
+    slowed: Option<(f32, f32)>,
     #[n(7)]
     width: f32,
     #[n(8)]
     last: Option<(i64, f32)>,
     #[n(9)]
-    open: OpenDayState,
+    open: Option<OpenDayState>,
 }
 
 #[derive(Encode, Decode)]
@@ -151,6 +152,11 @@ impl<'a> EstimatorState<'a> {
     }
 }
 
+/// None for what has not changed since the beginning.
+fn unless_new<T: Default + PartialEq>(value: T) -> Option<T> {
+    (value != T::default()).then_some(value)
+}
+
 fn micros(at: Option<Timestamp>) -> Option<i64> {
     at.map(Timestamp::as_micros)
 }
@@ -170,9 +176,9 @@ impl From<&engine::Container> for Container {
             found: found.0,
             observed_at: micros(*observed_at),
             cycle: cycle.into(),
-            steady: (values, held, near, blocked),
+            steady: unless_new((values, held, near, blocked)),
             demand: demand.into(),
-            floor: (mounted_mm, learned_mm, after, gathered),
+            floor: (mounted_mm, learned_mm, unless_new(after), gathered),
             low: *low,
             still_since: *still_since,
         }
@@ -181,13 +187,13 @@ impl From<&engine::Container> for Container {
 
 impl From<Container> for engine::Container {
     fn from(wire: Container) -> Self {
-        let (values, held, near, blocked) = wire.steady;
+        let (values, held, near, blocked) = wire.steady.unwrap_or_default();
         let (mounted_mm, learned_mm, after, gathered) = wire.floor;
         let fill = Fill {
             cycle: wire.cycle.into(),
             steady: Steady { values, held, near, blocked },
             demand: wire.demand.into(),
-            floor: Floor { mounted_mm, learned_mm, after, gathered },
+            floor: Floor { mounted_mm, learned_mm, after: after.unwrap_or_default(), gathered },
             observed_at: moment(wire.observed_at),
         };
         Self {
@@ -228,19 +234,27 @@ impl From<CycleState> for Cycle {
 
 impl From<&Demand> for DemandState {
     fn from(demand: &Demand) -> Self {
-        let Demand { rate, variance, weekday_means, weekday_days, days, cycles, slowed, width, last, open } = *demand;
-        let OpenDay { number, risen, hours, free_hours, multiplied, censored } = open;
+        let Demand { rate, variance, weekday_means, weekday_days, days, cycles, slowed, width, last, ref open } =
+            *demand;
+        let OpenDay { number, risen, hours, free_hours, multiplied, censored } = *open;
         Self {
             rate,
             variance,
-            weekday_means,
-            weekday_days,
+            weekday_means: unless_new(weekday_means),
+            weekday_days: unless_new(weekday_days),
             days,
             cycles,
-            slowed,
+            slowed: unless_new(slowed),
             width,
             last: last.map(|(at, level)| (at.as_micros(), level)),
-            open: OpenDayState { number, risen, hours, free_hours, multiplied, censored },
+            open: (*open != OpenDay::default()).then(|| OpenDayState {
+                number,
+                risen,
+                hours,
+                free_hours,
+                multiplied,
+                censored,
+            }),
         }
     }
 }
@@ -248,18 +262,21 @@ impl From<&Demand> for DemandState {
 impl From<DemandState> for Demand {
     fn from(wire: DemandState) -> Self {
         let DemandState { rate, variance, weekday_means, weekday_days, days, cycles, slowed, width, last, open } = wire;
-        let OpenDayState { number, risen, hours, free_hours, multiplied, censored } = open;
+        let open = open.map(|open| {
+            let OpenDayState { number, risen, hours, free_hours, multiplied, censored } = open;
+            OpenDay { number, risen, hours, free_hours, multiplied, censored }
+        });
         Self {
             rate,
             variance,
-            weekday_means,
-            weekday_days,
+            weekday_means: weekday_means.unwrap_or_default(),
+            weekday_days: weekday_days.unwrap_or_default(),
             days,
             cycles,
-            slowed,
+            slowed: slowed.unwrap_or_default(),
             width,
             last: last.map(|(micros, level)| (Timestamp::from_micros(micros), level)),
-            open: OpenDay { number, risen, hours, free_hours, multiplied, censored },
+            open: open.unwrap_or_default(),
         }
     }
 }
