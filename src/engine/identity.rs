@@ -11,12 +11,11 @@
 
 use super::passages::{Passage, Passages};
 use super::state::{Draft, Limits};
-use crate::domain::ids::{ClientId, DeviceId, Seq};
+use crate::domain::ids::{ClientId, Seq};
 use crate::domain::observation::Identity;
 use crate::domain::time::Timestamp;
 use crate::domain::uplink::Ingress;
 use rustc_hash::{FxHashMap, FxHasher};
-use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,10 +26,46 @@ pub(super) enum Recognition {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Identities {
-    pub(super) devices: FxHashMap<DeviceId, VecDeque<(u64, Seq)>>,
     pub(super) clients: FxHashMap<ClientId, Passages>,
     /// Acknowledgements up to here have left the house.
     pub(super) released: Seq,
+}
+
+/// The newest messages of one device, by name; in no order, as each tells when it came.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Recent(Vec<(u64, Seq)>);
+
+impl Recent {
+    /// Remembers at most `max`.
+    fn recognise(&mut self, name: u64, seq: Seq, max: usize) -> Recognition {
+        if let Some((_, of)) = self.0.iter().find(|(known, _)| *known == name) {
+            return Recognition::Repeat(*of);
+        }
+        if self.0.len() < max.max(1) {
+            // There are many devices: no more room than is needed, doubled.
+            if self.0.len() == self.0.capacity() {
+                self.0.reserve_exact(self.0.len().max(1));
+            }
+            self.0.push((name, seq));
+        } else if let Some(oldest) = self.0.iter_mut().min_by_key(|(_, seq)| *seq) {
+            *oldest = (name, seq);
+        }
+        Recognition::First
+    }
+
+    /// Oldest first.
+    pub fn in_order(&self) -> Vec<(u64, Seq)> {
+        let mut known = self.0.clone();
+        known.sort_by_key(|(_, seq)| *seq);
+        known
+    }
+}
+
+impl From<Vec<(u64, Seq)>> for Recent {
+    fn from(mut known: Vec<(u64, Seq)>) -> Self {
+        known.shrink_to_fit();
+        Self(known)
+    }
 }
 
 impl Identities {
@@ -40,7 +75,7 @@ impl Identities {
         limits: &Limits,
         draft: &Draft,
         identity: &Identity,
-        device: Option<&DeviceId>,
+        device: Option<&mut Recent>,
         ingress: &Ingress,
     ) -> Recognition {
         let seq = draft.seq;
@@ -56,7 +91,7 @@ impl Identities {
     /// The device's memory is short: it is for messages that come twice from the network. A sender that repeats all it
     /// has no acknowledgement for may repeat more, and is recognised by its login's memory: equal content has the same
     /// name in it.
-    fn by_name(&mut self, limits: &Limits, device: &DeviceId, name: u64, ingress: &Ingress, seq: Seq) -> Recognition {
+    fn by_name(&mut self, limits: &Limits, device: &mut Recent, name: u64, ingress: &Ingress, seq: Seq) -> Recognition {
         let memory = self.clients.get(&ingress.client);
         // Without DUP nobody repeats over the same connection, and its oldest passage tells whether there was another.
         let may_repeat = ingress.duplicate_flag
@@ -66,7 +101,7 @@ impl Identities {
         if let Some(passage) = memory.filter(|_| may_repeat).and_then(same) {
             return Recognition::Repeat(passage.seq);
         }
-        let recognised = self.by_device(limits, device, name, seq);
+        let recognised = device.recognise(name, seq, limits.identities_per_device);
         if let (Recognition::First, Some(packet)) = (recognised, ingress.packet) {
             let memory = self.clients.entry(ingress.client.clone()).or_default();
             memory.push(passage(ingress, packet, seq), limits.redeliveries_per_client);
@@ -88,22 +123,6 @@ impl Identities {
     pub fn restart(&mut self, now: Timestamp) {
         let released = self.released;
         self.clients.values_mut().for_each(|memory| memory.lose(now, |passage| passage.last > released));
-    }
-
-    pub fn forget_device(&mut self, device: &DeviceId) {
-        self.devices.remove(device);
-    }
-
-    fn by_device(&mut self, limits: &Limits, device: &DeviceId, identity: u64, seq: Seq) -> Recognition {
-        let memory = self.devices.entry(device.clone()).or_default();
-        if let Some((_, of)) = memory.iter().find(|(known, _)| *known == identity) {
-            return Recognition::Repeat(*of);
-        }
-        if memory.len() >= limits.identities_per_device {
-            memory.pop_front();
-        }
-        memory.push_back((identity, seq));
-        Recognition::First
     }
 
     fn by_passage(&mut self, limits: &Limits, draft: &Draft, ingress: &Ingress) -> Recognition {

@@ -136,7 +136,7 @@ impl Engine {
     pub fn image(&self) -> Image {
         let mut assets: Vec<_> = self.inventory.assets.values().map(|state| asset_image(state, &self.rules)).collect();
         assets.sort_by(|a, b| a.asset.id.cmp(&b.asset.id));
-        let mut devices: Vec<_> = self.inventory.devices.values().map(|state| self.device_image(state)).collect();
+        let mut devices: Vec<_> = self.inventory.devices.values().map(DeviceImage::from).collect();
         devices.sort_by(|a, b| a.device.id.cmp(&b.device.id));
         let mut passages: Vec<_> = self
             .identities
@@ -170,15 +170,6 @@ impl Engine {
                 .collect(),
         }
     }
-
-    fn device_image(&self, state: &DeviceState) -> DeviceImage {
-        let identities = self.identities.devices.get(&state.device.id);
-        DeviceImage {
-            device: state.device.clone(),
-            silence: state.silence,
-            identities: identities.map(|known| known.iter().copied().collect()).unwrap_or_default(),
-        }
-    }
 }
 
 fn asset_image(state: &AssetState, rules: &RuleSet) -> AssetImage {
@@ -196,6 +187,12 @@ fn asset_image(state: &AssetState, rules: &RuleSet) -> AssetImage {
     let estimators = state.estimators_by_property(rules);
     let order = state.order.as_deref().map(|order| Box::new(order.image(rules, kind)));
     AssetImage { asset: state.asset.clone(), samples, estimators, order, conditions: conditions.collect() }
+}
+
+impl From<&DeviceState> for DeviceImage {
+    fn from(state: &DeviceState) -> Self {
+        Self { device: state.device.clone(), silence: state.silence, identities: state.recent.in_order() }
+    }
 }
 
 impl From<&TaskState> for TaskImage {

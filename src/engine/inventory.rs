@@ -2,7 +2,9 @@
 
 use super::conditions::Condition;
 use super::estimators::Estimator;
+use super::identity::Recent;
 use super::order::Order;
+use super::table::{Row, Seat, Table};
 use crate::domain::asset::{Asset, Device};
 use crate::domain::crew::Crew;
 use crate::domain::event::{Deadline, DeadlineReason};
@@ -11,14 +13,13 @@ use crate::domain::person::Person;
 use crate::domain::time::Timestamp;
 use crate::estimate::silence::Silence;
 use crate::rules::{Rule, RuleSet, Sample};
-use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
 /// The registry and the present state of each asset. Look-ups are by hash; whoever walks it sorts first.
 #[derive(Default)]
 pub struct Inventory {
-    pub(super) assets: FxHashMap<AssetId, AssetState>,
-    pub(super) devices: FxHashMap<DeviceId, DeviceState>,
+    pub(super) assets: Table<AssetState>,
+    pub(super) devices: Table<DeviceState>,
     pub(super) crews: BTreeMap<CrewId, Crew>,
     pub(super) people: BTreeMap<PersonId, Person>,
 }
@@ -43,6 +44,26 @@ pub(super) struct DeviceState {
     pub silence: Silence,
     /// A timer for its silence is set; its moment may be early.
     pub watched: bool,
+    /// Where its asset stood when it was looked for last.
+    pub asset_seat: Seat,
+    /// Its messages, to know one that comes twice.
+    pub recent: Recent,
+}
+
+impl Row for AssetState {
+    type Key = AssetId;
+
+    fn key(&self) -> &AssetId {
+        &self.asset.id
+    }
+}
+
+impl Row for DeviceState {
+    type Key = DeviceId;
+
+    fn key(&self) -> &DeviceId {
+        &self.device.id
+    }
 }
 
 impl AssetState {
@@ -72,6 +93,10 @@ impl AssetState {
 }
 
 impl DeviceState {
+    pub fn new(device: Device, silence: Silence) -> Self {
+        Self { device, silence, watched: false, asset_seat: Seat::NOWHERE, recent: Recent::default() }
+    }
+
     /// The deadline of its silence, to be waited for from here on; none when it is already.
     pub fn begin_watch(&mut self, started_at: Timestamp) -> Option<Deadline> {
         let at = self.silence.due(started_at).filter(|_| !self.watched)?;
@@ -100,7 +125,7 @@ impl Inventory {
     }
 
     /// In no order: for whoever looks each of them up, or counts them.
-    pub fn each_device(&self) -> impl ExactSizeIterator<Item = &Device> {
+    pub fn each_device(&self) -> impl Iterator<Item = &Device> {
         self.devices.values().map(|state| &state.device)
     }
 
@@ -110,6 +135,16 @@ impl Inventory {
 
     pub fn people(&self) -> impl Iterator<Item = &Person> {
         self.people.values()
+    }
+
+    #[must_use]
+    pub const fn count_assets(&self) -> usize {
+        self.assets.len()
+    }
+
+    #[must_use]
+    pub const fn count_devices(&self) -> usize {
+        self.devices.len()
     }
 
     #[must_use]

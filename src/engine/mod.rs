@@ -26,6 +26,7 @@ mod passages;
 mod register;
 mod restore;
 mod state;
+mod table;
 mod tasks;
 mod timers;
 mod word;

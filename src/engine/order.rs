@@ -13,6 +13,7 @@ use super::image::{OrderImage, WaitingImage};
 use super::inspect::HeldBack;
 use super::inventory::{AssetState, DeviceState, Inventory};
 use super::state::Engine;
+use super::table::Table;
 use crate::domain::asset::Device;
 use crate::domain::configuration::Configuration;
 use crate::domain::event::RegistryChange;
@@ -20,7 +21,6 @@ use crate::domain::ids::{AssetId, AssetKind, DeviceId, PropertyName};
 use crate::domain::observation::{Quality, Value};
 use crate::domain::time::{Span, Timestamp};
 use crate::rules::{Rule, RuleSet, Sample};
-use rustc_hash::FxHashMap;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -344,7 +344,7 @@ impl AssetState {
 /// How late values of these devices may be, and what those of them measure that may be late.
 fn told_late(
     configuration: Option<&Configuration>,
-    devices: &FxHashMap<DeviceId, DeviceState>,
+    devices: &Table<DeviceState>,
     of: &[DeviceId],
 ) -> Option<(Span, Vec<PropertyName>)> {
     let types = &configuration?.sensor_types;

@@ -13,7 +13,6 @@ use crate::domain::time::{Span, Timestamp};
 use crate::estimate::silence::Silence;
 use crate::rules::Rule;
 use std::collections::BTreeSet;
-use std::collections::hash_map::Entry;
 
 /// What is expected of a device whose sensor type has left the configuration: a day between words.
 const INTERVAL_UNKNOWN: Span = Span::from_hours(24);
@@ -111,15 +110,14 @@ impl Engine {
         let conditions = self.rules.for_kind(&asset.kind).len();
         let (samples, conditions) = (vec![None; slots], vec![Condition::default(); conditions]);
         let estimators = AssetState::estimators_from(&self.rules, asset, []);
-        let fresh = match self.inventory.assets.entry(asset.id.clone()) {
-            Entry::Vacant(free) => {
-                let (asset, devices) = (asset.clone(), Vec::new());
-                let order = None;
-                free.insert(AssetState { asset, devices, samples, estimators, order, conditions, first_only: false });
+        let fresh = match self.inventory.assets.get_mut(&asset.id) {
+            None => {
+                let (asset, devices, order, first_only) = (asset.clone(), Vec::new(), None, false);
+                let state = AssetState { asset, devices, samples, estimators, order, conditions, first_only };
+                self.inventory.assets.insert(state);
                 true
             }
-            Entry::Occupied(mut known) => {
-                let state = known.get_mut();
+            Some(state) => {
                 let fresh = state.asset.kind != asset.kind || state.asset.person != asset.person;
                 if fresh {
                     (state.samples, state.estimators, state.conditions) = (samples, estimators, conditions);
@@ -158,9 +156,8 @@ impl Engine {
             state.watched = false;
             state.device = device.clone();
         } else {
-            let silence = Silence::new(interval, now);
-            let state = DeviceState { device: device.clone(), silence, watched: false };
-            self.inventory.devices.insert(device.id.clone(), state);
+            let state = DeviceState::new(device.clone(), Silence::new(interval, now));
+            self.inventory.devices.insert(state);
         }
         for asset in before.iter().chain([&device.asset]) {
             self.arrange(asset);
@@ -175,7 +172,6 @@ impl Engine {
         if let Some(asset) = asset {
             self.arrange(&asset);
         }
-        self.identities.forget_device(device);
     }
 
     fn detach(&mut self, device: &DeviceId) {

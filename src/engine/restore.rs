@@ -13,7 +13,7 @@ use super::passages::Passage;
 use super::state::{Engine, Limits};
 use super::tasks::TaskState;
 use crate::domain::event::{Deadline, DeadlineReason};
-use crate::domain::ids::{DeviceId, Seq};
+use crate::domain::ids::DeviceId;
 use crate::domain::time::Timestamp;
 use crate::rules::RuleSet;
 
@@ -35,13 +35,8 @@ pub struct Ground {
 #[derive(Default)]
 pub struct Fitted {
     assets: Vec<AssetState>,
-    devices: Vec<FittedDevice>,
+    devices: Vec<DeviceState>,
     deadlines: Vec<Deadline>,
-}
-
-struct FittedDevice {
-    state: DeviceState,
-    identities: Vec<(u64, Seq)>,
 }
 
 impl Engine {
@@ -107,17 +102,13 @@ impl Restoring {
     pub fn add(&mut self, fitted: &mut Fitted) {
         for state in fitted.assets.drain(..) {
             self.engine.held_back += state.order.as_ref().map_or(0, |order| order.waiting.len());
-            self.engine.inventory.assets.insert(state.asset.id.clone(), state);
+            self.engine.inventory.assets.insert(state);
         }
-        for FittedDevice { state, identities } in fitted.devices.drain(..) {
-            let id = state.device.id.clone();
+        for state in fitted.devices.drain(..) {
             if !self.engine.inventory.attach(&state.device) {
-                self.early.push(id.clone());
+                self.early.push(state.device.id.clone());
             }
-            if !identities.is_empty() {
-                self.engine.identities.devices.insert(id.clone(), identities.into());
-            }
-            self.engine.inventory.devices.insert(id, state);
+            self.engine.inventory.devices.insert(state);
         }
         self.deadlines.append(&mut fitted.deadlines);
     }
@@ -183,9 +174,10 @@ impl Ground {
     }
 
     pub fn fit_device(&self, image: DeviceImage, fitted: &mut Fitted) {
-        let mut state = DeviceState { device: image.device, silence: image.silence, watched: false };
+        let recent = image.identities.into();
+        let mut state = DeviceState { recent, ..DeviceState::new(image.device, image.silence) };
         fitted.deadlines.extend(state.begin_watch(self.started_at));
-        fitted.devices.push(FittedDevice { state, identities: image.identities });
+        fitted.devices.push(state);
     }
 }
 

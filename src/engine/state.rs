@@ -371,7 +371,8 @@ impl Engine {
     }
 
     fn recognise(&mut self, draft: &Draft, observed: &Observed) -> Recognition {
-        self.identities.recognise(&self.limits, draft, &observed.identity, Some(&observed.device), &observed.ingress)
+        let recent = self.inventory.devices.get_mut(&observed.device).map(|state| &mut state.recent);
+        self.identities.recognise(&self.limits, draft, &observed.identity, recent, &observed.ingress)
     }
 
     fn quarantine(&mut self, draft: &Draft, quarantined: &Quarantined) -> Verdict {

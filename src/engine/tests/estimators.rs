@@ -51,7 +51,7 @@ fn script(happenings: &[(u32, u8, f64)]) -> String {
 
 /// What each rule without a memory says about the asset at a moment, and the earliest moment at which one may turn.
 fn said(engine: &Engine, asset: &AssetId, now: Timestamp) -> (Vec<[Truth; 2]>, Option<Timestamp>) {
-    let state = &engine.inventory.assets[asset];
+    let state = engine.inventory.assets.get(asset).unwrap();
     let estimates = answers(state, &engine.rules, engine.calendars(), now);
     let inputs = Inputs {
         samples: &state.samples,
@@ -86,7 +86,7 @@ proptest! {
             let decision = engine.step(now, &event);
             script.learn(&decision);
             for asset in &["bin-1", "bed-1"].map(AssetId::new) {
-                if !engine.inventory.assets.contains_key(asset) {
+                if engine.inventory.assets.get(asset).is_none() {
                     continue;
                 }
                 let (present, wake) = said(&engine, asset, now);
