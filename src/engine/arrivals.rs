@@ -5,7 +5,7 @@
 //! what was to turn before is turned first, so that nobody can tell from a decision how its values arrived.
 //! Everything here happens again when recorded history is applied; conclusions are drawn in `conditions`.
 
-use super::conditions::{Fresh, Judged, Which, deadlines};
+use super::conditions::{Fresh, Judged, Which};
 use super::estimators::{Circumstances, Measured};
 use super::inventory::AssetState;
 use super::order::Waiting;
@@ -212,14 +212,12 @@ impl Engine {
             return Vec::new();
         }
         let judged = self.let_go(&asset_id);
-        if let Some(state) = self.inventory.assets.get_mut(&asset_id)
+        if let Some(seat) = self.inventory.assets.seat(&asset_id)
+            && let Some(state) = self.inventory.assets.at_mut(seat)
             && let Some(order) = state.order.as_mut()
         {
             order.behind = Some(order.newest.map_or(Span::ZERO, |(_, delay)| delay));
-            let rules = self.rules.for_kind(&state.asset.kind);
-            for deadline in deadlines(state, rules) {
-                self.timers.set(deadline);
-            }
+            state.wait_for_all(seat, &self.rules, &mut self.timers);
         }
         judged
     }

@@ -47,10 +47,10 @@ impl Engine {
             configuration.calendars.clone_from(calendars);
         }
         let mut anew = Vec::new();
-        for state in self.inventory.assets.values_mut() {
-            anew.extend(state.judge_anew(now, &self.rules, |rule| rule.turns() && rule.reads_calendars()));
+        for (seat, state) in self.inventory.assets.seated_mut() {
+            anew.extend(state.judge_anew(seat, now, &self.rules, |rule| rule.turns() && rule.reads_calendars()));
         }
-        self.timers.set_all(anew);
+        self.timers.ask_all(anew);
         self.watch_calendars();
     }
 

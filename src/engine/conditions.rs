@@ -5,9 +5,9 @@
 
 use super::answers::answers;
 use super::arrivals::age;
-use super::inventory::AssetState;
 use super::order::Order;
 use super::state::{Draft, Engine};
+use super::timers::Owner;
 use crate::domain::alarm::Cause;
 use crate::domain::decision::Fact;
 use crate::domain::event::{Deadline, DeadlineReason, TurnedBy};
@@ -135,11 +135,12 @@ impl Engine {
         fresh: Option<&Fresh>,
         which: Which,
     ) -> Option<Judged> {
-        let state = self.inventory.assets.get(asset_id)?;
+        let seat = self.inventory.assets.seat(asset_id)?;
+        let state = self.inventory.assets.at(seat)?;
         let silent = self.inventory.any_silent(&state.devices);
         let calendars = self.configuration.as_deref().map(|configuration| &configuration.calendars);
         let estimates = answers(state, &self.rules, calendars, now);
-        let state = self.inventory.assets.get_mut(asset_id)?;
+        let state = self.inventory.assets.at_mut(seat)?;
         let order = state.order.as_deref();
         let known = match (which, order) {
             (Which::InOrder, Some(order)) => &order.samples,
@@ -170,13 +171,13 @@ impl Engine {
             condition.wake = evaluation.wake;
             // An entry that comes too early is moved when it comes: messages that put the moment off cost nothing here.
             let behind = if in_order { order.and_then(|order| order.behind) } else { Some(Span::ZERO) };
-            if let Some((_, at)) = evaluation.wake
+            if let Some((node, at)) = evaluation.wake
                 && let Some(at) = behind.map(|behind| at + behind)
                 && condition.timer.is_none_or(|timer| at < timer)
-                && let Some(deadline) = condition.turns(rule, asset_id)
+                && turned_by(rule, node).is_some()
             {
                 condition.timer = Some(at);
-                self.timers.set(Deadline { at, ..deadline });
+                self.timers.ask(at, Owner::Rule(seat, place));
             }
             // Nearly always nothing holds, nothing did, and nothing follows. In order, what did is not known yet.
             if holds(&evaluation) || condition.delay.is_some() || condition.alarm.is_some() || in_order {
@@ -351,34 +352,6 @@ impl Engine {
         self.raise(draft, &rule, asset, cause);
     }
 
-    pub(super) fn delay_due(&self, rule: &RuleId, asset: &AssetId) -> Option<Timestamp> {
-        let state = self.inventory.assets.get(asset)?;
-        let place = place_of(&self.rules, &state.asset.kind, rule)?;
-        state.on_the_clock(place, state.conditions.get(place)?.delay.as_ref()?.due)
-    }
-
-    /// When what the rule says about the asset may turn without a message, and why.
-    pub(super) fn turn_due(&self, rule: &RuleId, asset: &AssetId) -> Option<Deadline> {
-        let state = self.inventory.assets.get(asset)?;
-        let place = place_of(&self.rules, &state.asset.kind, rule)?;
-        let deadline = state.conditions.get(place)?.turns(self.rules.rule(rule)?, asset)?;
-        Some(Deadline { at: state.on_the_clock(place, deadline.at)?, ..deadline })
-    }
-
-    /// An entry for such a turn has left the timers; the moment that is waited for stands in `instead`.
-    pub(super) fn replace_turn(&mut self, entry: &Deadline, instead: Option<&Deadline>) {
-        let DeadlineReason::Turns { rule, asset, .. } = &entry.why else { return };
-        let Some(condition) = self.condition_mut(rule, asset) else { return };
-        match instead {
-            Some(deadline) => {
-                condition.timer = Some(deadline.at);
-                self.timers.set(deadline.clone());
-            }
-            None if condition.timer == Some(entry.at) => condition.timer = None,
-            None => {}
-        }
-    }
-
     pub(super) fn condition(&self, rule: &RuleId, asset: &AssetId) -> Option<&Condition> {
         let state = self.inventory.assets.get(asset)?;
         state.conditions.get(place_of(&self.rules, &state.asset.kind, rule)?)
@@ -388,60 +361,27 @@ impl Engine {
         let state = self.inventory.assets.get_mut(asset)?;
         state.conditions.get_mut(place_of(&self.rules, &state.asset.kind, rule)?)
     }
-
-    /// Sees to it that the device's silence is waited for.
-    pub(super) fn watch_silence(&mut self, device: &DeviceId) {
-        let started_at = self.started_at;
-        let state = self.inventory.devices.get_mut(device);
-        if let Some(deadline) = state.and_then(|state| state.begin_watch(started_at)) {
-            self.timers.set(deadline);
-        }
-    }
-
-    /// A start sets one timer for each asset, the first: a large state has ten times as many, and nearly all of them are
-    /// far away. Whoever has looked at the first one has this set the others. What was waited for since has a timer
-    /// anyway.
-    pub(super) fn wait_for_others(&mut self, why: &DeadlineReason) {
-        let (DeadlineReason::OnDelay { asset, .. } | DeadlineReason::Turns { asset, .. }) = why else { return };
-        let Some(state) = self.inventory.assets.get_mut(asset).filter(|state| state.first_only) else { return };
-        state.first_only = false;
-        for deadline in deadlines(state, self.rules.for_kind(&state.asset.kind)) {
-            self.timers.set(deadline);
-        }
-        for place in 0..state.conditions.len() {
-            let at = state.conditions[place].wake.and_then(|(_, at)| state.on_the_clock(place, at));
-            state.conditions[place].timer = at;
-        }
-    }
-}
-
-/// What an asset's conditions wait for.
-pub(super) fn deadlines<'a>(state: &'a AssetState, rules: &'a [Arc<Rule>]) -> impl Iterator<Item = Deadline> + 'a {
-    rules.iter().zip(&state.conditions).enumerate().flat_map(move |(place, (rule, condition))| {
-        let delay = condition.delay.as_ref().map(|delay| {
-            let why = DeadlineReason::OnDelay { rule: rule.id.clone(), asset: state.asset.id.clone() };
-            Deadline { at: delay.due, why }
-        });
-        let all = delay.into_iter().chain(condition.turns(rule, &state.asset.id));
-        all.filter_map(move |deadline| Some(Deadline { at: state.on_the_clock(place, deadline.at)?, ..deadline }))
-    })
 }
 
 impl Condition {
     /// The asset is to be judged again at once: what the rule says may have changed, and when it may turn.
-    pub(super) fn judge_anew(&mut self, now: Timestamp, rule: &Rule, asset: &AssetId) -> Option<Deadline> {
+    pub(super) const fn judge_anew(&mut self, now: Timestamp) {
         self.wake = Some((ANEW, now));
         self.timer = Some(now);
-        self.turns(rule, asset)
     }
 
     /// The deadline of the moment that is waited for.
     pub(super) fn turns(&self, rule: &Rule, asset: &AssetId) -> Option<Deadline> {
         let (node, at) = self.wake?;
-        let by = if node == ANEW { TurnedBy::Change } else { rule.turned_by(node)? };
+        let by = turned_by(rule, node)?;
         let why = DeadlineReason::Turns { rule: rule.id.clone(), asset: asset.clone(), node, by };
         Some(Deadline { at, why })
     }
+}
+
+/// Why what the rule says may turn: by this call, or because the asset is judged anew.
+pub(super) fn turned_by(rule: &Rule, node: u16) -> Option<TurnedBy> {
+    if node == ANEW { Some(TurnedBy::Change) } else { rule.turned_by(node) }
 }
 
 fn holds(evaluation: &Evaluation) -> bool {

@@ -49,13 +49,16 @@ impl Engine {
             refit(state, &self.rules, &rules);
         }
         self.arrange_all(configuration, &rules);
+        // Rules may stand at other places than before.
+        self.timers.forget_rules();
         let mut anew = Vec::new();
-        for state in self.inventory.assets.values_mut() {
+        for (seat, state) in self.inventory.assets.seated_mut() {
+            state.wait_for_all(seat, &rules, &mut self.timers);
             if !changed.is_empty() {
-                anew.extend(state.judge_anew(now, &rules, |rule| changed.contains(&rule.id)));
+                anew.extend(state.judge_anew(seat, now, &rules, |rule| changed.contains(&rule.id)));
             }
         }
-        self.timers.set_all(anew);
+        self.timers.ask_all(anew);
         let mut changed = Vec::new();
         for device in self.inventory.devices.values_mut() {
             if let Some(sensor_type) = configuration.sensor_types.get(&device.device.sensor_type)

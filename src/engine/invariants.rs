@@ -76,7 +76,7 @@ impl Engine {
             if delivery.id.seq > self.seq {
                 broken.push(format!("delivery {} comes from an event that has not happened", delivery.id));
             }
-            if self.timers.len() == 0 {
+            if self.timers.is_empty() {
                 broken.push(format!("delivery {} is pending, but nothing is waited for", delivery.id));
             }
         }

@@ -5,9 +5,9 @@ use super::estimators::Estimator;
 use super::identity::Recent;
 use super::order::Order;
 use super::table::{Row, Seat, Table};
+use super::timers::{Entry, Owner};
 use crate::domain::asset::{Asset, Device};
 use crate::domain::crew::Crew;
-use crate::domain::event::{Deadline, DeadlineReason};
 use crate::domain::ids::{AssetId, CrewId, DeviceId, PersonId};
 use crate::domain::person::Person;
 use crate::domain::time::Timestamp;
@@ -68,19 +68,27 @@ impl Row for DeviceState {
 
 impl AssetState {
     /// The deadlines at which the asset is judged anew by those of its rules that are `like`.
-    pub fn judge_anew(&mut self, now: Timestamp, rules: &RuleSet, like: impl Fn(&Rule) -> bool) -> Vec<Deadline> {
-        let (order, mut deadlines) = (self.order.as_deref(), Vec::new());
+    pub fn judge_anew(
+        &mut self,
+        seat: Seat,
+        now: Timestamp,
+        rules: &RuleSet,
+        like: impl Fn(&Rule) -> bool,
+    ) -> Vec<Entry> {
+        let (order, mut entries) = (self.order.as_deref(), Vec::new());
         let rules = rules.for_kind(&self.asset.kind).iter().zip(&mut self.conditions).enumerate();
-        for (place, (rule, condition)) in rules.filter(|(_, (rule, _))| like(rule)) {
+        for (place, (_, condition)) in rules.filter(|(_, (rule, _))| like(rule)) {
             // In its own time, if it lives in that; before its first value nothing can be said there.
             let order = order.filter(|order| order.has_rule(place));
             let at = order.map_or(now, |order| order.time_at(now));
             if at > Timestamp::MIN {
-                let deadline = condition.judge_anew(at, rule, &self.asset.id);
-                deadlines.extend(deadline.filter(|_| order.is_none_or(|order| order.behind.is_some())));
+                condition.judge_anew(at);
+                if order.is_none_or(|order| order.behind.is_some()) {
+                    entries.push(Entry::new(at, Owner::Rule(seat, place)));
+                }
             }
         }
-        deadlines
+        entries
     }
 
     /// The moment by our clock of a moment that the rule at this place waits for; none while the asset's own time stands.
@@ -97,11 +105,14 @@ impl DeviceState {
         Self { device, silence, watched: false, asset_seat: Seat::NOWHERE, recent: Recent::default() }
     }
 
-    /// The deadline of its silence, to be waited for from here on; none when it is already.
-    pub fn begin_watch(&mut self, started_at: Timestamp) -> Option<Deadline> {
-        let at = self.silence.due(started_at).filter(|_| !self.watched)?;
-        self.watched = true;
-        Some(Deadline { at, why: DeadlineReason::Silent { device: self.device.id.clone() } })
+    /// When it will be silent, to be waited for from here on; none when it is already.
+    pub fn begin_watch(&mut self, started_at: Timestamp) -> Option<Timestamp> {
+        if self.watched {
+            return None;
+        }
+        let due = self.silence.due(started_at);
+        self.watched = due.is_some();
+        due
     }
 }
 

@@ -14,6 +14,7 @@ mod arrivals;
 mod calendars;
 mod conditions;
 mod configure;
+mod deadlines;
 mod deliveries;
 mod estimators;
 mod identity;

@@ -140,9 +140,11 @@ impl Engine {
         }
         // Nothing was measured yet of what is fresh: only a calendar can say something about it.
         let like = |rule: &Rule| rule.turns() && (rule.needs_no_value() || !fresh);
-        if let Some(state) = self.inventory.assets.get_mut(&asset.id) {
-            let anew = state.judge_anew(now, &self.rules, like);
-            self.timers.set_all(anew);
+        if let Some(seat) = self.inventory.assets.seat(&asset.id)
+            && let Some(state) = self.inventory.assets.at_mut(seat)
+        {
+            let anew = state.judge_anew(seat, now, &self.rules, like);
+            self.timers.ask_all(anew);
         }
     }
 

@@ -4,7 +4,7 @@
 //! thread, so that a start holds none of them twice and uses every core; [`Restoring`] puts them together. The order
 //! in which they come changes nothing.
 
-use super::conditions::{Condition, Delay, deadlines};
+use super::conditions::{Condition, Delay};
 use super::configure::compiled;
 use super::image::{AssetImage, DeviceImage, Image, PassageImage, TaskImage};
 use super::inventory::{AssetState, DeviceState};
@@ -12,6 +12,7 @@ use super::order::Order;
 use super::passages::Passage;
 use super::state::{Engine, Limits};
 use super::tasks::TaskState;
+use super::timers::{Entry, Owner};
 use crate::domain::event::{Deadline, DeadlineReason};
 use crate::domain::ids::DeviceId;
 use crate::domain::time::Timestamp;
@@ -22,7 +23,7 @@ pub struct Restoring {
     engine: Engine,
     /// Devices that came before their assets.
     early: Vec<DeviceId>,
-    deadlines: Vec<Deadline>,
+    entries: Vec<Entry>,
 }
 
 /// What assets and devices are fitted to.
@@ -34,9 +35,9 @@ pub struct Ground {
 /// Assets and devices as the engine holds them.
 #[derive(Default)]
 pub struct Fitted {
-    assets: Vec<AssetState>,
-    devices: Vec<DeviceState>,
-    deadlines: Vec<Deadline>,
+    /// With when the first of what is waited for is due.
+    assets: Vec<(AssetState, Option<Timestamp>)>,
+    devices: Vec<(DeviceState, Option<Timestamp>)>,
 }
 
 impl Engine {
@@ -69,13 +70,13 @@ impl Restoring {
         for (client, passages) in image.passages {
             engine.identities.clients.insert(client, passages.iter().map(Passage::from).collect());
         }
-        let mut restoring = Self { engine, early: Vec::new(), deadlines: Vec::new() };
+        let mut restoring = Self { engine, early: Vec::new(), entries: Vec::new() };
         for task in image.tasks {
             restoring.task(task);
         }
         for delivery in image.deliveries {
             let why = DeadlineReason::DeliveryExpires { delivery: delivery.id };
-            restoring.deadlines.push(Deadline { at: delivery.expires_at, why });
+            restoring.engine.timers.set(Deadline { at: delivery.expires_at, why });
             restoring.engine.deliveries.insert(delivery);
         }
         let (ground, mut fitted) = (restoring.ground(), Fitted::default());
@@ -94,34 +95,35 @@ impl Restoring {
     pub fn expect(&mut self, assets: usize, devices: usize) {
         self.engine.inventory.assets.reserve(assets);
         self.engine.inventory.devices.reserve(devices);
-        self.deadlines.reserve(assets + devices);
+        self.entries.reserve_exact(assets + devices);
     }
 
     /// Leaves the vessel empty, to be used again: giving back much memory and asking for it anew takes longer than
     /// filling it.
     pub fn add(&mut self, fitted: &mut Fitted) {
-        for state in fitted.assets.drain(..) {
+        for (state, due) in fitted.assets.drain(..) {
             self.engine.held_back += state.order.as_ref().map_or(0, |order| order.waiting.len());
-            self.engine.inventory.assets.insert(state);
+            let seat = self.engine.inventory.assets.insert(state);
+            self.entries.extend(due.map(|at| Entry::new(at, Owner::Asset(seat))));
         }
-        for state in fitted.devices.drain(..) {
+        for (state, due) in fitted.devices.drain(..) {
             if !self.engine.inventory.attach(&state.device) {
                 self.early.push(state.device.id.clone());
             }
-            self.engine.inventory.devices.insert(state);
+            let seat = self.engine.inventory.devices.insert(state);
+            self.entries.extend(due.map(|at| Entry::new(at, Owner::Device(seat))));
         }
-        self.deadlines.append(&mut fitted.deadlines);
     }
 
     #[must_use]
     pub fn finish(self) -> Engine {
-        let Self { mut engine, early, deadlines } = self;
+        let Self { mut engine, early, entries } = self;
         for id in early {
             if let Some(device) = engine.inventory.device(&id).cloned() {
                 engine.inventory.attach(&device);
             }
         }
-        engine.timers.set_all(deadlines);
+        engine.timers.ask_all(entries);
         engine.watch_calendars();
         engine
     }
@@ -129,10 +131,10 @@ impl Restoring {
     fn task(&mut self, image: TaskImage) {
         let task = image.task.id;
         if let Some(at) = image.task.offer_expires_at {
-            self.deadlines.push(Deadline { at, why: DeadlineReason::OfferExpired { task } });
+            self.engine.timers.set(Deadline { at, why: DeadlineReason::OfferExpired { task } });
         }
         if let Some(at) = image.retry_at {
-            self.deadlines.push(Deadline { at, why: DeadlineReason::RetryTask { task } });
+            self.engine.timers.set(Deadline { at, why: DeadlineReason::RetryTask { task } });
         }
         let asked = image.asked.into_iter().collect();
         let TaskImage { task, retry_at, ended_at, .. } = image;
@@ -169,15 +171,15 @@ impl Ground {
         let (asset, devices) = (image.asset, Vec::new());
         let order = image.order.map(|order| Box::new(Order::of(*order, &self.rules, &asset.kind)));
         let state = AssetState { asset, devices, samples, estimators, order, conditions, first_only: true };
-        fitted.deadlines.extend(deadlines(&state, rules).min());
-        fitted.assets.push(state);
+        let due = state.first_due(rules);
+        fitted.assets.push((state, due));
     }
 
     pub fn fit_device(&self, image: DeviceImage, fitted: &mut Fitted) {
         let recent = image.identities.into();
         let mut state = DeviceState { recent, ..DeviceState::new(image.device, image.silence) };
-        fitted.deadlines.extend(state.begin_watch(self.started_at));
-        fitted.devices.push(state);
+        let due = state.begin_watch(self.started_at);
+        fitted.devices.push((state, due));
     }
 }
 

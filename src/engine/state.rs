@@ -147,29 +147,6 @@ impl Engine {
         draft.facts.clear();
     }
 
-    /// The earliest moment at which something is due, and why.
-    pub fn next_deadline(&mut self) -> Option<Deadline> {
-        loop {
-            let first = self.timers.first()?.clone();
-            if let DeadlineReason::Turns { rule, asset, .. } = &first.why {
-                let due = self.turn_due(rule, asset);
-                if due.as_ref() == Some(&first) {
-                    return due;
-                }
-                self.timers.drop_first();
-                self.replace_turn(&first, due.as_ref());
-                self.wait_for_others(&first.why);
-                continue;
-            }
-            match self.due_at(&first.why) {
-                Some(at) if at == first.at => return Some(first),
-                Some(at) => self.timers.move_first(at),
-                None => self.timers.drop_first(),
-            }
-            self.wait_for_others(&first.why);
-        }
-    }
-
     #[must_use]
     pub const fn seq(&self) -> Seq {
         self.seq
@@ -410,21 +387,6 @@ impl Engine {
         self.identities.restart(now);
     }
 
-    /// When `why` is really due: `None` when it is wanted no more.
-    fn due_at(&self, why: &DeadlineReason) -> Option<Timestamp> {
-        match why {
-            DeadlineReason::OnDelay { rule, asset } => self.delay_due(rule, asset),
-            DeadlineReason::Turns { rule, asset, .. } => self.turn_due(rule, asset).map(|deadline| deadline.at),
-            DeadlineReason::Silent { device } => self.inventory.silent_due(device, self.started_at),
-            DeadlineReason::OfferExpired { task } => self.tasks.offer_due(*task),
-            DeadlineReason::RetryTask { task } => self.tasks.retry_due(*task),
-            DeadlineReason::DeliveryExpires { delivery } => {
-                self.deliveries.get(*delivery).map(|pending| pending.expires_at)
-            }
-            DeadlineReason::CalendarsEnd => self.calendars_due(),
-        }
-    }
-
     fn due(&mut self, draft: &mut Draft, deadline: &Deadline) -> Verdict {
         self.feed_timer(deadline);
         match &deadline.why {
@@ -471,26 +433,6 @@ impl Engine {
             | DeadlineReason::OfferExpired { .. }
             | DeadlineReason::RetryTask { .. }
             | DeadlineReason::DeliveryExpires { .. } => {}
-        }
-    }
-
-    /// A deadline that has become an event is not waited for any longer.
-    fn feed_timer(&mut self, deadline: &Deadline) {
-        self.wait_for_others(&deadline.why);
-        self.timers.remove(deadline);
-        match &deadline.why {
-            DeadlineReason::Silent { device } => self.inventory.unwatch(device),
-            DeadlineReason::Turns { rule, asset, .. } => {
-                self.replace_turn(deadline, None);
-                if let Some(condition) = self.condition_mut(rule, asset) {
-                    condition.wake = None;
-                }
-            }
-            DeadlineReason::OnDelay { .. }
-            | DeadlineReason::OfferExpired { .. }
-            | DeadlineReason::RetryTask { .. }
-            | DeadlineReason::DeliveryExpires { .. }
-            | DeadlineReason::CalendarsEnd => {}
         }
     }
 
