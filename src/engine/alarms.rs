@@ -3,7 +3,7 @@
 //! The condition and the person's attention are independent facts. An alarm is closed when it has returned to
 //! normal, somebody has seen it, and no task about it is open.
 
-use super::conditions::Delay;
+use super::conditions::{Course, Delay};
 use super::state::{Draft, Engine};
 use crate::domain::alarm::{Alarm, Cause};
 use crate::domain::decision::{Fact, Seen};
@@ -17,7 +17,7 @@ use crate::rules::Rule;
 impl Engine {
     /// The condition holds: raises the alarm, or wakes the one that had returned to normal without being settled.
     pub(super) fn raise(&mut self, draft: &mut Draft, rule: &Rule, asset: &AssetId, cause: Cause) {
-        let known = self.condition(&rule.id, asset).and_then(|condition| condition.alarm);
+        let known = self.alarm_of(&rule.id, asset);
         let observed_at = cause.observed_at;
         let alarm = if let Some(alarm) = known {
             self.state(draft, Fact::AlarmReactivated { alarm, cause });
@@ -89,22 +89,17 @@ impl Engine {
     pub(super) fn establish_alarm(&mut self, draft: &Draft, fact: &Fact) {
         match fact {
             Fact::DelayStarted { rule, asset, due, cause } => {
-                if let Some(condition) = self.condition_mut(rule, asset) {
-                    condition.delay = Some(Box::new(Delay { due: *due, cause: cause.clone() }));
-                }
+                let delay = Delay { due: *due, cause: cause.clone() };
+                self.set_course(rule, asset, |course| course.delay = Some(delay));
                 let why = DeadlineReason::OnDelay { rule: rule.clone(), asset: asset.clone() };
                 self.timers.set(Deadline { at: *due, why });
             }
             Fact::DelayCancelled { rule, asset } => {
-                if let Some(condition) = self.condition_mut(rule, asset) {
-                    condition.delay = None;
-                }
+                self.set_course(rule, asset, |course| course.delay = None);
             }
             Fact::AlarmRaised { alarm, rule, asset, priority, cause } => {
-                if let Some(condition) = self.condition_mut(rule, asset) {
-                    condition.delay = None;
-                    condition.alarm = Some(*alarm);
-                }
+                let course = Course { delay: None, alarm: Some(*alarm) };
+                self.set_course(rule, asset, |known| *known = course);
                 self.last_alarm = self.last_alarm.max(*alarm);
                 self.alarms.insert(
                     *alarm,
@@ -156,16 +151,12 @@ impl Engine {
         alarm.acknowledged = false;
         alarm.cause = cause.clone();
         let (rule, asset) = (alarm.rule.clone(), alarm.asset.clone());
-        if let Some(condition) = self.condition_mut(&rule, &asset) {
-            condition.delay = None;
-        }
+        self.set_course(&rule, &asset, |course| course.delay = None);
     }
 
     fn close(&mut self, id: AlarmId) {
         let Some(alarm) = self.alarms.remove(&id) else { return };
-        if let Some(condition) = self.condition_mut(&alarm.rule, &alarm.asset) {
-            condition.alarm = None;
-        }
+        self.set_course(&alarm.rule, &alarm.asset, |course| course.alarm = None);
         self.tasks.forget_ended_about(id);
     }
 }

@@ -32,10 +32,22 @@ pub(super) fn answers(
     calendars: Option<&Calendars>,
     now: Timestamp,
 ) -> Vec<(Question, Outcome)> {
+    let mut all = Vec::new();
+    answer(&mut all, state, rules, calendars, now);
+    all
+}
+
+/// The same, added to a list.
+pub(super) fn answer(
+    answers: &mut Vec<(Question, Outcome)>,
+    state: &AssetState,
+    rules: &RuleSet,
+    calendars: Option<&Calendars>,
+    now: Timestamp,
+) {
     let kind = &state.asset.kind;
     let asked = Asked { asset: &state.asset, calendars, now };
     let questions = rules.questions(kind);
-    let mut answers = Vec::with_capacity(questions.len());
     for (followed, estimator) in rules.followed(kind).iter().zip(&state.estimators) {
         let about = questions.iter().filter(|question| question.followed == *followed);
         match (estimator, followed.quantity) {
@@ -51,7 +63,6 @@ pub(super) fn answers(
             | (None | Some(Estimator::Exposure(_)), Quantity::Fill { .. }) => {}
         }
     }
-    answers
 }
 
 impl Asked<'_> {

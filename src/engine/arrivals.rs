@@ -9,6 +9,7 @@ use super::conditions::{Fresh, Judged, Which};
 use super::estimators::{Circumstances, Measured};
 use super::inventory::AssetState;
 use super::order::Waiting;
+use super::spare::{give_back, lend};
 use super::state::Engine;
 use crate::domain::ids::{AssetId, DeviceId, RuleId};
 use crate::domain::observation::{Observation, Observed};
@@ -32,7 +33,7 @@ pub(super) struct TakenIn {
 
 /// The values of a message, sorted by what becomes of them.
 #[derive(Default)]
-struct Arrival {
+pub(super) struct Arrival {
     newest: Vec<u16>,
     earlier: Vec<(u16, Sample)>,
     late: Vec<(u16, Sample)>,
@@ -49,7 +50,7 @@ struct Arrival {
 impl Engine {
     /// Takes a device's observations into the state of its asset and judges the asset.
     pub(super) fn take_in(&mut self, now: Timestamp, observed: &Observed) -> TakenIn {
-        let mut taken = TakenIn::default();
+        let mut taken = TakenIn { judged: lend(&mut self.spare.judged), ..TakenIn::default() };
         let Some(device) = self.inventory.devices.get_mut(&observed.device) else { return taken };
         device.silence.heard(observed.received_at);
         device.silence.set_silent(false);
@@ -58,7 +59,7 @@ impl Engine {
         let Some(asset) = self.inventory.assets.get_mut(&asset_id) else { return taken };
         let layout = self.rules.slots(&asset.asset.kind);
         let followed = !self.rules.followed(&asset.asset.kind).is_empty();
-        let mut arrival = Arrival { followed, ..Arrival::default() };
+        let mut arrival = Arrival { followed, ..std::mem::take(&mut self.spare.arrival) };
         let mut receive = |observation: &Observation| {
             let Some(slot) = layout.slot(&observation.property) else { return };
             asset.receive(slot, observed, observation, &mut arrival);
@@ -96,6 +97,8 @@ impl Engine {
         if !fresh.late.is_empty() || (ordered && !fresh.earlier.is_empty()) {
             taken.judged.extend(self.judge_late(&asset_id, &fresh));
         }
+        let Fresh { newest, earlier, late, .. } = fresh;
+        self.spare.arrival.take_back(newest, earlier, late, measured);
         if ordered {
             self.judge_waiting(&asset_id, emptying_asked, false, &mut taken);
         }
@@ -250,6 +253,21 @@ impl Engine {
     }
 }
 
+impl Arrival {
+    fn take_back(
+        &mut self,
+        newest: Vec<u16>,
+        earlier: Vec<(u16, Sample)>,
+        late: Vec<(u16, Sample)>,
+        measured: Vec<Measured>,
+    ) {
+        give_back(&mut self.newest, newest);
+        give_back(&mut self.earlier, earlier);
+        give_back(&mut self.late, late);
+        give_back(&mut self.measured, measured);
+    }
+}
+
 impl AssetState {
     /// Finds out what becomes of one value; those of one message come in order of time.
     fn receive(&mut self, slot: u16, observed: &Observed, observation: &Observation, arrival: &mut Arrival) {
@@ -302,7 +320,7 @@ impl AssetState {
     fn next_turn_in_order(&self) -> Option<Timestamp> {
         let order = self.order.as_deref()?;
         let ordered = self.conditions.iter().enumerate().filter(|(place, _)| order.has_rule(*place));
-        ordered.filter_map(|(_, condition)| condition.wake).map(|(_, at)| at).min()
+        ordered.filter_map(|(_, condition)| condition.wake()).map(|(_, at)| at).min()
     }
 }
 

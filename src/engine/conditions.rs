@@ -3,9 +3,11 @@
 //! Judging feeds what rules remember and happens again when recorded history is applied; settling draws the
 //! conclusions and happens only when deciding.
 
-use super::answers::answers;
+use super::answers::answer;
 use super::arrivals::age;
+use super::inventory::AssetState;
 use super::order::Order;
+use super::spare::{give_back, lend};
 use super::state::{Draft, Engine};
 use super::timers::Owner;
 use crate::domain::alarm::Cause;
@@ -20,18 +22,25 @@ use std::sync::Arc;
 /// The node of a deadline that no call asks for: the asset is judged anew.
 const ANEW: u16 = u16::MAX;
 
-/// One rule for one asset.
-#[derive(Clone, Debug, Default)]
+/// What is waited for about one rule for one asset. There are ten for each of a million assets: 16 bytes.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Condition {
-    pub memory: Memory,
+    wakes_at: Timestamp,
+    timer: Second,
+    node: u16,
+}
+
+/// A moment, in whole seconds and not before it; what is never is the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Second(u32);
+
+/// What a rule has brought about for an asset: most have brought about nothing.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Course {
     /// It holds, and the rule's `on_delay` is running.
-    pub delay: Option<Box<Delay>>,
+    pub delay: Option<Delay>,
     /// The alarm it raised that is not settled.
     pub alarm: Option<AlarmId>,
-    /// When what the rule says may turn without a message, and by which of its calls.
-    pub wake: Option<(u16, Timestamp)>,
-    /// The earliest entry among the timers for that: the same moment, or one before it.
-    pub timer: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +78,7 @@ pub(super) enum Which {
     InOrder,
 }
 
-struct Finding {
+pub(super) struct Finding {
     /// Its place among the rules of the asset's kind.
     place: usize,
     rule: Arc<Rule>,
@@ -139,12 +148,13 @@ impl Engine {
         let state = self.inventory.assets.at(seat)?;
         let silent = self.inventory.any_silent(&state.devices);
         let calendars = self.configuration.as_deref().map(|configuration| &configuration.calendars);
-        let estimates = answers(state, &self.rules, calendars, now);
+        let mut estimates = lend(&mut self.spare.answers);
+        answer(&mut estimates, state, &self.rules, calendars, now);
         let state = self.inventory.assets.at_mut(seat)?;
         let order = state.order.as_deref();
         let known = match (which, order) {
-            (Which::InOrder, Some(order)) => &order.samples,
-            (Which::OnArrival, _) | (Which::InOrder, None) => &state.samples,
+            (Which::InOrder, Some(order)) => &order.samples[..],
+            (Which::OnArrival, _) | (Which::InOrder, None) => &state.samples[..],
         };
         let inputs = Inputs {
             samples: known,
@@ -156,36 +166,42 @@ impl Engine {
             silent,
             now,
         };
-        let rules = self.rules.for_kind(&state.asset.kind);
-        let mut findings = Vec::new();
-        for (place, (rule, condition)) in rules.iter().zip(&mut state.conditions).enumerate() {
+        let known_rules = self.rules.of_kind(&state.asset.kind);
+        if state.memory.len() != known_rules.words() {
+            state.memory = vec![0; known_rules.words()].into_boxed_slice();
+        }
+        let mut findings = lend(&mut self.spare.findings);
+        for (place, (rule, condition)) in known_rules.rules().iter().zip(&mut state.conditions).enumerate() {
             let in_order = order.is_some_and(|order| order.has_rule(place));
             if in_order != (which == Which::InOrder) {
                 continue;
             }
+            let words = state.memory.get_mut(known_rules.words_of(place)).unwrap_or_default();
             let (evaluation, late) = if rule.momentary {
-                evaluate_moment(rule, &inputs, fresh, &mut condition.memory)
+                evaluate_moment(rule, &inputs, fresh, words)
             } else {
-                (rule.evaluate(&inputs, &mut condition.memory), None)
+                (rule.evaluate_in(&inputs, words), None)
             };
-            condition.wake = evaluation.wake;
+            condition.set_wake(evaluation.wake);
             // An entry that comes too early is moved when it comes: messages that put the moment off cost nothing here.
             let behind = if in_order { order.and_then(|order| order.behind) } else { Some(Span::ZERO) };
             if let Some((node, at)) = evaluation.wake
                 && let Some(at) = behind.map(|behind| at + behind)
-                && condition.timer.is_none_or(|timer| at < timer)
+                && condition.lacks_timer(at)
                 && turned_by(rule, node).is_some()
             {
-                condition.timer = Some(at);
+                condition.set_timer(Some(at));
                 self.timers.ask(at, Owner::Rule(seat, place));
             }
             // Nearly always nothing holds, nothing did, and nothing follows. In order, what did is not known yet.
-            if holds(&evaluation) || condition.delay.is_some() || condition.alarm.is_some() || in_order {
+            if holds(&evaluation) || in_order || state.courses.iter().any(|(of, _)| *of == place) {
                 let renewed = fresh.is_some_and(|fresh| fresh.renews(rule));
                 findings.push(Finding { place, rule: Arc::clone(rule), evaluation, renewed, late });
             }
         }
+        give_back(&mut self.spare.answers, estimates);
         if findings.is_empty() {
+            give_back(&mut self.spare.findings, findings);
             return None;
         }
         Some(Judged {
@@ -257,8 +273,8 @@ impl Engine {
     }
 
     /// Draws the conclusions: starts and stops delays, raises alarms, lets them return to normal.
-    pub(super) fn settle(&mut self, draft: &mut Draft, judged: impl IntoIterator<Item = Judged>) {
-        for judged in judged {
+    pub(super) fn settle(&mut self, draft: &mut Draft, mut all: Vec<Judged>) {
+        for judged in all.drain(..) {
             let cause = Cause {
                 device: judged.device,
                 observed_at: judged.observed_at.unwrap_or(judged.at),
@@ -270,27 +286,29 @@ impl Engine {
             if judged.which == Which::InOrder {
                 self.end_delays(draft, &judged.asset, judged.at);
             }
-            for finding in judged.findings {
+            for finding in &judged.findings {
                 let mut cause = Cause { rule_version: Some(finding.rule.version), ..cause.clone() };
                 if let Some((observed_at, age)) = finding.late {
                     (cause.observed_at, cause.late) = (observed_at, Some(age));
                 }
                 if finding.late.is_some() && !finding.rule.momentary {
-                    self.settle_late(draft, &judged.asset, &finding, cause);
+                    self.settle_late(draft, &judged.asset, finding, cause);
                 } else {
-                    self.settle_rule(draft, &judged.asset, &finding, judged.at, cause);
+                    self.settle_rule(draft, &judged.asset, finding, judged.at, cause);
                 }
             }
+            give_back(&mut self.spare.findings, judged.findings);
         }
+        give_back(&mut self.spare.judged, all);
     }
 
     fn settle_rule(&mut self, draft: &mut Draft, asset: &AssetId, finding: &Finding, at: Timestamp, cause: Cause) {
         let Finding { place, rule, evaluation, renewed, .. } = finding;
         let holds = holds(evaluation);
-        let Some(condition) = self.inventory.assets.get(asset).and_then(|state| state.conditions.get(*place)) else {
+        let Some(state) = self.inventory.assets.get(asset).filter(|state| *place < state.conditions.len()) else {
             return;
         };
-        let alarm = condition.alarm.and_then(|id| self.alarms.get(&id));
+        let alarm = state.alarm(*place).and_then(|id| self.alarms.get(&id));
         if let Some(alarm) = alarm.filter(|alarm| alarm.active) {
             let normal = match evaluation.normal_when {
                 Some(truth) => truth == Truth::True,
@@ -304,7 +322,7 @@ impl Engine {
             }
             return;
         }
-        let delayed = condition.delay.is_some();
+        let delayed = state.delay(*place).is_some();
         let ended = evaluation.when == Truth::False || evaluation.unless == Truth::True;
         if holds && rule.on_delay == Span::ZERO {
             self.raise(draft, rule, asset, cause);
@@ -319,11 +337,11 @@ impl Engine {
     /// What was so for a moment, and nobody was told: an alarm that is over asks a person to look. One that is there
     /// already does.
     fn settle_late(&mut self, draft: &mut Draft, asset: &AssetId, finding: &Finding, cause: Cause) {
-        let known = self.condition(&finding.rule.id, asset).and_then(|condition| condition.alarm);
+        let known = self.alarm_of(&finding.rule.id, asset);
         if known.is_none() {
             let observed_at = cause.observed_at;
             self.raise(draft, &finding.rule, asset, cause);
-            if let Some(alarm) = self.condition(&finding.rule.id, asset).and_then(|condition| condition.alarm) {
+            if let Some(alarm) = self.alarm_of(&finding.rule.id, asset) {
                 self.state(draft, Fact::ReturnedToNormal { alarm, observed_at: Some(observed_at) });
             }
         }
@@ -332,12 +350,12 @@ impl Engine {
     /// Raises what has held through its `on_delay` at a moment of the asset's own time.
     fn end_delays(&mut self, draft: &mut Draft, asset: &AssetId, at: Timestamp) {
         let Some(state) = self.inventory.assets.get(asset) else { return };
-        let rules = self.rules.for_kind(&state.asset.kind).iter().zip(&state.conditions).enumerate();
-        let over = |(place, (rule, condition)): (usize, (&Arc<Rule>, &Condition))| {
-            let due = condition.delay.as_ref().filter(|delay| delay.due <= at)?.due;
-            in_order(state.order.as_deref(), place).then(|| (due, place, rule.id.clone()))
+        let rules = self.rules.for_kind(&state.asset.kind);
+        let over = |(place, course): &(usize, Course)| {
+            let due = course.delay.as_ref().filter(|delay| delay.due <= at)?.due;
+            in_order(state.order.as_deref(), *place).then(|| Some((due, *place, rules.get(*place)?.id.clone())))?
         };
-        let mut over: Vec<_> = rules.filter_map(over).collect();
+        let mut over: Vec<_> = state.courses.iter().filter_map(over).collect();
         over.sort();
         for (_, _, rule) in over {
             self.delay_over(draft, &rule, asset);
@@ -346,15 +364,31 @@ impl Engine {
 
     /// The condition has held through its `on_delay`.
     pub(super) fn delay_over(&mut self, draft: &mut Draft, rule: &RuleId, asset: &AssetId) {
-        let Some(delay) = self.condition(rule, asset).and_then(|condition| condition.delay.clone()) else { return };
+        let Some((state, place)) = self.standing(rule, asset) else { return };
+        let Some(delay) = state.delay(place).cloned() else { return };
         let Some(rule) = self.rules.rule(rule).cloned() else { return };
         let cause = Cause { rule_version: Some(rule.version), ..delay.cause };
         self.raise(draft, &rule, asset, cause);
     }
 
-    pub(super) fn condition(&self, rule: &RuleId, asset: &AssetId) -> Option<&Condition> {
+    /// The asset, and the place of the rule there.
+    pub(super) fn standing(&self, rule: &RuleId, asset: &AssetId) -> Option<(&AssetState, usize)> {
         let state = self.inventory.assets.get(asset)?;
-        state.conditions.get(place_of(&self.rules, &state.asset.kind, rule)?)
+        let place = place_of(&self.rules, &state.asset.kind, rule)?;
+        (place < state.conditions.len()).then_some((state, place))
+    }
+
+    /// The alarm of this rule for the asset that is not settled.
+    pub(super) fn alarm_of(&self, rule: &RuleId, asset: &AssetId) -> Option<AlarmId> {
+        self.standing(rule, asset).and_then(|(state, place)| state.alarm(place))
+    }
+
+    /// Changes what the rule has brought about for the asset.
+    pub(super) fn set_course(&mut self, rule: &RuleId, asset: &AssetId, change: impl FnOnce(&mut Course)) {
+        let Some(state) = self.inventory.assets.get_mut(asset) else { return };
+        if let Some(place) = place_of(&self.rules, &state.asset.kind, rule) {
+            state.set_course(place, change);
+        }
     }
 
     pub(super) fn condition_mut(&mut self, rule: &RuleId, asset: &AssetId) -> Option<&mut Condition> {
@@ -363,16 +397,67 @@ impl Engine {
     }
 }
 
+impl Second {
+    const NEVER: Self = Self(u32::MAX);
+
+    fn of(at: Timestamp) -> Self {
+        let seconds = at.as_micros().max(0).unsigned_abs().div_ceil(1_000_000);
+        Self(u32::try_from(seconds).unwrap_or(u32::MAX).min(u32::MAX - 1))
+    }
+
+    fn is_after(self, at: Timestamp) -> bool {
+        self == Self::NEVER || at.as_micros() < i64::from(self.0) * 1_000_000
+    }
+}
+
+impl Default for Condition {
+    fn default() -> Self {
+        Self { wakes_at: Timestamp::MAX, timer: Second::NEVER, node: 0 }
+    }
+}
+
 impl Condition {
+    pub(super) fn waking(wake: Option<(u16, Timestamp)>) -> Self {
+        let mut condition = Self::default();
+        condition.set_wake(wake);
+        condition
+    }
+
+    /// When what the rule says may turn without a message, and by which of its calls.
+    pub(super) fn wake(&self) -> Option<(u16, Timestamp)> {
+        (self.wakes_at < Timestamp::MAX).then_some((self.node, self.wakes_at))
+    }
+
+    pub(super) fn set_wake(&mut self, wake: Option<(u16, Timestamp)>) {
+        (self.node, self.wakes_at) = wake.unwrap_or((0, Timestamp::MAX));
+    }
+
+    /// Whether no entry among the timers comes as early as this moment. Within a second there may be one all the same.
+    pub(super) fn lacks_timer(&self, at: Timestamp) -> bool {
+        self.timer.is_after(at)
+    }
+
+    /// The earliest entry among the timers for the moment that is waited for is at that moment, or before it.
+    pub(super) fn set_timer(&mut self, at: Option<Timestamp>) {
+        self.timer = at.map_or(Second::NEVER, Second::of);
+    }
+
+    /// The entry at this moment has left the timers.
+    pub(super) fn lose_timer(&mut self, at: Timestamp) {
+        if self.timer == Second::of(at) {
+            self.timer = Second::NEVER;
+        }
+    }
+
     /// The asset is to be judged again at once: what the rule says may have changed, and when it may turn.
-    pub(super) const fn judge_anew(&mut self, now: Timestamp) {
-        self.wake = Some((ANEW, now));
-        self.timer = Some(now);
+    pub(super) fn judge_anew(&mut self, now: Timestamp) {
+        self.set_wake(Some((ANEW, now)));
+        self.set_timer(Some(now));
     }
 
     /// The deadline of the moment that is waited for.
     pub(super) fn turns(&self, rule: &Rule, asset: &AssetId) -> Option<Deadline> {
-        let (node, at) = self.wake?;
+        let (node, at) = self.wake()?;
         let by = turned_by(rule, node)?;
         let why = DeadlineReason::Turns { rule: rule.id.clone(), asset: asset.clone(), node, by };
         Some(Deadline { at, why })
@@ -393,11 +478,11 @@ fn evaluate_moment(
     rule: &Rule,
     inputs: &Inputs<'_>,
     fresh: Option<&Fresh>,
-    memory: &mut Memory,
+    words: &mut [u64],
 ) -> (Evaluation, Option<(Timestamp, Span)>) {
     let values = fresh.and_then(|fresh| fresh.moment(rule, inputs.samples));
     let samples = values.as_ref().map_or(inputs.samples, |(values, _)| values);
-    let evaluation = rule.evaluate(&Inputs { samples, ..*inputs }, memory);
+    let evaluation = rule.evaluate_in(&Inputs { samples, ..*inputs }, words);
     let when = if values.is_some() { evaluation.when } else { Truth::False };
     (Evaluation { when, wake: None, ..evaluation }, values.and_then(|(_, late)| late))
 }

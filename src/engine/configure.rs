@@ -11,7 +11,6 @@ use crate::domain::task::CancelReason;
 use crate::domain::time::Timestamp;
 use crate::rules::{Rule, RuleSet, Vocabulary, compile};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 impl Engine {
     pub(super) fn configure(&mut self, draft: &mut Draft, configuration: &Configuration) -> Verdict {
@@ -79,7 +78,7 @@ impl Engine {
     }
 
     fn alarms_without_rule(&self) -> Vec<AlarmId> {
-        let unowned = |alarm: &&Alarm| self.condition(&alarm.rule, &alarm.asset).is_none();
+        let unowned = |alarm: &&Alarm| self.standing(&alarm.rule, &alarm.asset).is_none();
         self.alarms.values().filter(unowned).map(|alarm| alarm.id).collect()
     }
 }
@@ -107,17 +106,19 @@ fn refit(state: &mut AssetState, old: &RuleSet, new: &RuleSet) {
         .names()
         .map(|property| old_layout.slot(property).and_then(|slot| state.samples.get_mut(usize::from(slot))?.take()))
         .collect();
-    let mut old_conditions = std::mem::take(&mut state.conditions);
-    let refitted = |rule: &Arc<Rule>| {
-        let known = place_of(old, kind, &rule.id)
-            .and_then(|place| old_conditions.get_mut(place).map(|condition| (place, std::mem::take(condition))));
-        let Some((place, condition)) = known else { return Condition::default() };
-        let earlier = &old.for_kind(kind)[place];
-        Condition {
-            memory: rule.recall(&earlier.remembered(&condition.memory)),
-            wake: condition.wake.and_then(|(node, at)| Some((rule.call_like(earlier, node)?, at))),
-            ..condition
+    let (old, new) = (old.of_kind(kind), new.of_kind(kind));
+    let conditions = vec![Condition::default(); new.rules().len()].into_boxed_slice();
+    let old_conditions = std::mem::replace(&mut state.conditions, conditions);
+    let (old_memory, old_courses) = (std::mem::take(&mut state.memory), std::mem::take(&mut state.courses));
+    for (place, rule) in new.rules().iter().enumerate() {
+        let Some(was_at) = old.rules().iter().position(|known| known.id == rule.id) else { continue };
+        let Some(condition) = old_conditions.get(was_at) else { continue };
+        let earlier = &old.rules()[was_at];
+        state.remember(place, new, &rule.recall(&earlier.remembered(old_memory.get(old.words_of(was_at)).unwrap_or_default())));
+        let wake = condition.wake().and_then(|(node, at)| Some((rule.call_like(earlier, node)?, at)));
+        state.conditions[place] = Condition::waking(wake);
+        if let Some((_, known)) = old_courses.iter().find(|(of, _)| *of == was_at) {
+            state.set_course(place, |course| course.clone_from(known));
         }
-    };
-    state.conditions = new.for_kind(kind).iter().map(refitted).collect();
+    }
 }

@@ -49,7 +49,7 @@ impl Engine {
             DeadlineReason::Turns { rule, asset, .. } => {
                 self.replace_turn(deadline, None);
                 if let Some(condition) = self.condition_mut(rule, asset) {
-                    condition.wake = None;
+                    condition.set_wake(None);
                 }
             }
             DeadlineReason::OnDelay { .. }
@@ -123,9 +123,8 @@ impl Engine {
     }
 
     fn delay_due(&self, rule: &RuleId, asset: &AssetId) -> Option<Timestamp> {
-        let state = self.inventory.assets.get(asset)?;
-        let place = place_of(&self.rules, &state.asset.kind, rule)?;
-        state.on_the_clock(place, state.conditions.get(place)?.delay.as_ref()?.due)
+        let (state, place) = self.standing(rule, asset)?;
+        state.on_the_clock(place, state.delay(place)?.due)
     }
 
     /// When what the rule says about the asset may turn without a message, and why.
@@ -156,11 +155,10 @@ impl Engine {
         let Some(condition) = state.and_then(|state| state.conditions.get_mut(place)) else { return };
         match to {
             Some(at) => {
-                condition.timer = Some(at);
+                condition.set_timer(Some(at));
                 self.timers.ask(at, Owner::Rule(seat, place));
             }
-            None if condition.timer == Some(from) => condition.timer = None,
-            None => {}
+            None => condition.lose_timer(from),
         }
     }
 
@@ -202,25 +200,25 @@ impl AssetState {
         self.first_only = false;
         for (place, rule) in rules.for_kind(&self.asset.kind).iter().enumerate() {
             let Some(condition) = self.conditions.get(place) else { return };
-            let delay = condition.delay.as_ref().map(|delay| delay.due);
+            let delay = self.delay(place).map(|delay| delay.due);
             if let Some(at) = delay.and_then(|due| self.on_the_clock(place, due)) {
                 let why = DeadlineReason::OnDelay { rule: rule.id.clone(), asset: self.asset.id.clone() };
                 timers.set(Deadline { at, why });
             }
-            let turn = condition.wake.filter(|(node, _)| turns(rule, *node));
+            let turn = condition.wake().filter(|(node, _)| turns(rule, *node));
             let turn = turn.and_then(|(_, at)| self.on_the_clock(place, at));
             if let Some(at) = turn {
                 timers.ask(at, Owner::Rule(seat, place));
             }
-            self.conditions[place].timer = turn;
+            self.conditions[place].set_timer(turn);
         }
     }
 
     /// When the first of what its conditions wait for is due.
     pub(super) fn first_due(&self, rules: &[Arc<Rule>]) -> Option<Timestamp> {
         let moments = rules.iter().zip(&self.conditions).enumerate().flat_map(|(place, (rule, condition))| {
-            let delay = condition.delay.as_ref().map(|delay| delay.due);
-            let turn = condition.wake.filter(|(node, _)| turns(rule, *node)).map(|(_, at)| at);
+            let delay = self.delay(place).map(|delay| delay.due);
+            let turn = condition.wake().filter(|(node, _)| turns(rule, *node)).map(|(_, at)| at);
             delay.into_iter().chain(turn).filter_map(move |at| self.on_the_clock(place, at))
         });
         moments.min()

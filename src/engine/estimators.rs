@@ -13,7 +13,6 @@ use crate::estimate::exposure::{self, Zone};
 use crate::estimate::fill::{self, Around, Fill, FillFact, Prior, Scale};
 use crate::estimate::relief::Reference;
 use crate::rules::{Followed, Happening, Quantity, RuleSet};
-use smol_str::format_smolstr;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -121,15 +120,15 @@ impl AssetState {
         let layout = rules.slots(&self.asset.kind);
         for (followed, place) in rules.followed(&self.asset.kind).iter().zip(&mut self.estimators) {
             let Some(property) = layout.names().nth(usize::from(followed.slot)) else { continue };
-            let measured: Vec<&Measured> = measured.iter().filter(|measured| measured.slot == followed.slot).collect();
-            let Some(first) = measured.first() else { continue };
+            let mut measured = measured.iter().filter(|measured| measured.slot == followed.slot).peekable();
+            let Some(first) = measured.peek() else { continue };
             let estimator = place.get_or_insert_with(|| begun(*followed, first.at));
             match (estimator, followed.quantity) {
                 (Estimator::Fill(container), Quantity::Fill { full }) => {
-                    container.follow(&self.asset, &measured, full, &mut around);
+                    container.follow(&self.asset, measured, full, &mut around);
                 }
                 (Estimator::Exposure(body), Quantity::Exposure) => {
-                    for measured in &measured {
+                    for measured in measured {
                         let told = body.settings(&self.asset, property);
                         body.zone.observe(&told, measured.at, measured.value.get());
                         body.learn(&told, measured);
@@ -211,7 +210,13 @@ fn begun(followed: Followed, at: Timestamp) -> Estimator {
 
 impl Container {
     /// What an earlier message found is over with the first level that is newer.
-    fn follow(&mut self, asset: &Asset, measured: &[&Measured], full: f64, around: &mut Circumstances<'_>) {
+    fn follow<'m>(
+        &mut self,
+        asset: &Asset,
+        measured: impl Iterator<Item = &'m Measured>,
+        full: f64,
+        around: &mut Circumstances<'_>,
+    ) {
         let (settings, prior) = (fill_settings(full), Prior::default());
         let mut found = None;
         let mut nobody = 0;
@@ -264,7 +269,8 @@ impl Body {
     pub(super) fn settings(&self, asset: &Asset, property: &PropertyName) -> exposure::Settings {
         let zone = property.as_str().strip_prefix("pressure_").unwrap_or_default();
         let attribute = |name: &str| {
-            let of_zone = asset.attributes.get(&format_smolstr!("{name}_{zone}"));
+            let of_zone = |known: &str| known.strip_prefix(name).and_then(|rest| rest.strip_prefix('_')) == Some(zone);
+            let of_zone = asset.attributes.iter().find(|(known, _)| of_zone(known)).map(|(_, value)| value);
             match of_zone.or_else(|| asset.attributes.get(name)) {
                 Some(Value::Number(number)) if number.get() > 0.0 => Some(number.get()),
                 Some(Value::Number(_) | Value::Boolean(_) | Value::Text(_)) | None => None,

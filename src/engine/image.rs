@@ -177,12 +177,14 @@ fn asset_image(state: &AssetState, rules: &RuleSet) -> AssetImage {
     let properties = rules.slots(kind).names();
     let samples =
         properties.zip(&state.samples).filter_map(|(name, sample)| Some((name.clone(), sample.clone()?))).collect();
-    let conditions = rules.for_kind(kind).iter().zip(&state.conditions).map(|(rule, condition)| ConditionImage {
+    let known = rules.of_kind(kind);
+    let conditions = known.rules().iter().zip(&state.conditions).enumerate();
+    let conditions = conditions.map(|(place, (rule, condition))| ConditionImage {
         rule: rule.id.clone(),
-        memory: rule.remembered(&condition.memory),
-        delay: condition.delay.as_ref().map(|delay| (delay.due, delay.cause.clone())),
-        alarm: condition.alarm,
-        wake: condition.wake,
+        memory: rule.remembered(state.words_of(place, known)),
+        delay: state.delay(place).map(|delay| (delay.due, delay.cause.clone())),
+        alarm: state.alarm(place),
+        wake: condition.wake(),
     });
     let estimators = state.estimators_by_property(rules);
     let order = state.order.as_deref().map(|order| Box::new(order.image(rules, kind)));

@@ -9,7 +9,7 @@ use crate::domain::event::Deadline;
 use crate::domain::ids::{AlarmId, AssetId, RuleId};
 use crate::domain::task::Task;
 use crate::domain::time::{Span, Timestamp};
-use crate::rules::{Explanation, Inputs, Rule};
+use crate::rules::{Explanation, Inputs, Memory, Rule};
 
 /// One rule of one asset at one moment.
 pub struct Insight<'a> {
@@ -51,7 +51,6 @@ impl Engine {
     pub fn inspect(&self, now: Timestamp, asset: &AssetId, rule: &RuleId) -> Option<Insight<'_>> {
         let state = self.inventory.assets.get(asset)?;
         let place = place_of(&self.rules, &state.asset.kind, rule)?;
-        let condition = state.conditions.get(place)?;
         let rule = self.rules.rule(rule)?;
         let order = state.order.as_deref().filter(|order| order.has_rule(place));
         // In the time that the rule lives in.
@@ -59,7 +58,7 @@ impl Engine {
         let calendars = self.calendars();
         let estimates = answers(state, &self.rules, calendars, now);
         let inputs = Inputs {
-            samples: order.map_or(&state.samples, |order| &order.samples),
+            samples: order.map_or(&state.samples[..], |order| &order.samples),
             fresh: &[],
             earlier: &[],
             asset: &state.asset,
@@ -68,14 +67,16 @@ impl Engine {
             silent: self.inventory.any_silent(&state.devices),
             now,
         };
-        let explanation = rule.explain(&inputs, &condition.memory, self.rules.slots(&state.asset.kind));
-        let alarm = condition.alarm.and_then(|id| self.alarms.get(&id));
+        let known = self.rules.of_kind(&state.asset.kind);
+        let memory = Memory::of(state.words_of(place, known));
+        let explanation = rule.explain(&inputs, &memory, known.layout());
+        let alarm = state.alarm(place).and_then(|id| self.alarms.get(&id));
         let about = |task: &&Task| alarm.is_some_and(|alarm| task.alarm == alarm.id);
         Some(Insight {
             rule,
             asset: &state.asset,
             explanation,
-            delay: condition.delay.as_ref().map(|delay| (delay.due, &delay.cause)),
+            delay: state.delay(place).map(|delay| (delay.due, &delay.cause)),
             alarm,
             tasks: self.tasks.iter().filter(about).collect(),
             turn: self.turn_due(&rule.id, asset),

@@ -20,7 +20,7 @@ impl Engine {
 
     fn check_alarms(&self, broken: &mut Vec<String>) {
         for alarm in self.alarms.values() {
-            let owner = self.condition(&alarm.rule, &alarm.asset).and_then(|condition| condition.alarm);
+            let owner = self.alarm_of(&alarm.rule, &alarm.asset);
             if owner != Some(alarm.id) {
                 broken.push(format!("alarm {} of rule {} is not its condition's alarm", alarm.id, alarm.rule));
             }
@@ -29,7 +29,7 @@ impl Engine {
             }
         }
         for state in self.inventory.assets.values() {
-            for alarm in state.conditions.iter().filter_map(|condition| condition.alarm) {
+            for alarm in state.courses.iter().filter_map(|(_, course)| course.alarm) {
                 if !self.alarms.contains_key(&alarm) {
                     broken.push(format!("asset {} refers to alarm {alarm}, which is closed", state.asset.id));
                 }

@@ -1,6 +1,6 @@
 //! What is registered, and the latest that is known about it.
 
-use super::conditions::Condition;
+use super::conditions::{Condition, Course, Delay};
 use super::estimators::Estimator;
 use super::identity::Recent;
 use super::order::Order;
@@ -8,11 +8,11 @@ use super::table::{Row, Seat, Table};
 use super::timers::{Entry, Owner};
 use crate::domain::asset::{Asset, Device};
 use crate::domain::crew::Crew;
-use crate::domain::ids::{AssetId, CrewId, DeviceId, PersonId};
+use crate::domain::ids::{AlarmId, AssetId, CrewId, DeviceId, PersonId};
 use crate::domain::person::Person;
 use crate::domain::time::Timestamp;
 use crate::estimate::silence::Silence;
-use crate::rules::{Rule, RuleSet, Sample};
+use crate::rules::{ForKind, Memory, Rule, RuleSet, Sample};
 use std::collections::BTreeMap;
 
 /// The registry and the present state of each asset. Look-ups are by hash; whoever walks it sorts first.
@@ -28,13 +28,17 @@ pub(super) struct AssetState {
     pub asset: Asset,
     pub devices: Vec<DeviceId>,
     /// By slot of the asset kind's layout.
-    pub samples: Vec<Option<Sample>>,
+    pub samples: Box<[Option<Sample>]>,
     /// One per property that an estimator follows, in the rule set's order; none before the first value.
     pub estimators: Box<[Option<Estimator>]>,
     /// What waits for its place in time; only where a sensor may be late.
     pub order: Option<Box<Order>>,
     /// One per rule of the asset's kind, in the rule set's order.
-    pub conditions: Vec<Condition>,
+    pub conditions: Box<[Condition]>,
+    /// What these rules remember, one after the other; empty before the first judgement.
+    pub memory: Box<[u64]>,
+    /// What they have brought about, by the place of the rule; nearly always nothing.
+    pub courses: Vec<(usize, Course)>,
     /// It was restored: only the first of what its conditions wait for is among the timers.
     pub first_only: bool,
 }
@@ -67,6 +71,40 @@ impl Row for DeviceState {
 }
 
 impl AssetState {
+    /// Of which nothing is known.
+    pub fn new(asset: Asset, rules: &RuleSet) -> Self {
+        let known = rules.of_kind(&asset.kind);
+        Self {
+            devices: Vec::new(),
+            samples: vec![None; known.layout().len()].into_boxed_slice(),
+            estimators: Self::estimators_from(rules, &asset, []),
+            order: None,
+            conditions: vec![Condition::default(); known.rules().len()].into_boxed_slice(),
+            memory: Box::default(),
+            courses: Vec::new(),
+            first_only: false,
+            asset,
+        }
+    }
+
+    /// What the rule at this place remembers, as words of `known`, which is in force for the asset's kind.
+    pub fn words_of(&self, place: usize, known: &ForKind) -> &[u64] {
+        self.memory.get(known.words_of(place)).unwrap_or_default()
+    }
+
+    /// Puts what the rule at this place remembers among what all do.
+    pub fn remember(&mut self, place: usize, known: &ForKind, memory: &Memory) {
+        if memory.words().is_empty() {
+            return;
+        }
+        if self.memory.len() != known.words() {
+            self.memory = vec![0; known.words()].into_boxed_slice();
+        }
+        if let Some(words) = self.memory.get_mut(known.words_of(place)).filter(|words| words.len() == memory.words().len()) {
+            words.copy_from_slice(memory.words());
+        }
+    }
+
     /// The deadlines at which the asset is judged anew by those of its rules that are `like`.
     pub fn judge_anew(
         &mut self,
@@ -89,6 +127,33 @@ impl AssetState {
             }
         }
         entries
+    }
+
+    /// The alarm of the rule at this place that is not settled.
+    pub fn alarm(&self, place: usize) -> Option<AlarmId> {
+        self.course(place)?.alarm
+    }
+
+    /// The `on_delay` of the rule at this place, while it is running.
+    pub fn delay(&self, place: usize) -> Option<&Delay> {
+        self.course(place)?.delay.as_ref()
+    }
+
+    fn course(&self, place: usize) -> Option<&Course> {
+        self.courses.iter().find(|(of, _)| *of == place).map(|(_, course)| course)
+    }
+
+    /// Changes what the rule at this place has brought about.
+    pub fn set_course(&mut self, place: usize, change: impl FnOnce(&mut Course)) {
+        if place >= self.conditions.len() {
+            return;
+        }
+        let known = self.courses.iter().position(|(of, _)| *of == place);
+        let mut course = known.map(|at| self.courses.swap_remove(at).1).unwrap_or_default();
+        change(&mut course);
+        if course.delay.is_some() || course.alarm.is_some() {
+            self.courses.push((place, course));
+        }
     }
 
     /// The moment by our clock of a moment that the rule at this place waits for; none while the asset's own time stands.

@@ -26,6 +26,7 @@ mod order;
 mod passages;
 mod register;
 mod restore;
+mod spare;
 mod state;
 mod table;
 mod tasks;

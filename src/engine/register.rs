@@ -1,6 +1,5 @@
 //! Changes of the registry: all of an event's changes, or none.
 
-use super::conditions::Condition;
 use super::inventory::{AssetState, DeviceState};
 use super::state::{Draft, Engine};
 use crate::domain::asset::{Asset, Device};
@@ -106,23 +105,18 @@ impl Engine {
 
     /// An asset that changes kind or person starts afresh: what was known of it was about something else.
     fn put_asset(&mut self, asset: &Asset, now: Timestamp) {
-        let slots = self.rules.slots(&asset.kind).len();
-        let conditions = self.rules.for_kind(&asset.kind).len();
-        let (samples, conditions) = (vec![None; slots], vec![Condition::default(); conditions]);
-        let estimators = AssetState::estimators_from(&self.rules, asset, []);
         let fresh = match self.inventory.assets.get_mut(&asset.id) {
             None => {
-                let (asset, devices, order, first_only) = (asset.clone(), Vec::new(), None, false);
-                let state = AssetState { asset, devices, samples, estimators, order, conditions, first_only };
-                self.inventory.assets.insert(state);
+                self.inventory.assets.insert(AssetState::new(asset.clone(), &self.rules));
                 true
             }
             Some(state) => {
                 let fresh = state.asset.kind != asset.kind || state.asset.person != asset.person;
                 if fresh {
-                    (state.samples, state.estimators, state.conditions) = (samples, estimators, conditions);
-                    let order = state.order.take();
-                    self.held_back -= order.map_or(0, |order| order.waiting.len());
+                    let devices = std::mem::take(&mut state.devices);
+                    let begun = AssetState { devices, ..AssetState::new(asset.clone(), &self.rules) };
+                    let before = std::mem::replace(state, begun);
+                    self.held_back -= before.order.map_or(0, |order| order.waiting.len());
                 }
                 if state.asset.area != asset.area {
                     state.leave_neighbourhood();
@@ -189,7 +183,7 @@ impl Engine {
             .alarms
             .values()
             .filter(|alarm| {
-                self.condition(&alarm.rule, &alarm.asset).is_none_or(|condition| condition.alarm != Some(alarm.id))
+                self.alarm_of(&alarm.rule, &alarm.asset) != Some(alarm.id)
             })
             .map(|alarm| alarm.id)
             .collect();

@@ -4,7 +4,7 @@
 //! thread, so that a start holds none of them twice and uses every core; [`Restoring`] puts them together. The order
 //! in which they come changes nothing.
 
-use super::conditions::{Condition, Delay};
+use super::conditions::{Condition, Course, Delay};
 use super::configure::compiled;
 use super::image::{AssetImage, DeviceImage, Image, PassageImage, TaskImage};
 use super::inventory::{AssetState, DeviceState};
@@ -144,33 +144,29 @@ impl Restoring {
 
 impl Ground {
     pub fn fit_asset(&self, image: AssetImage, fitted: &mut Fitted) {
-        let layout = self.rules.slots(&image.asset.kind);
-        let mut samples = vec![None; layout.len()];
+        let mut state = AssetState::new(image.asset, &self.rules);
+        let known_rules = self.rules.of_kind(&state.asset.kind);
+        let (layout, rules) = (known_rules.layout(), known_rules.rules());
         for (property, sample) in image.samples {
             if let Some(slot) = layout.slot(&property) {
-                samples[usize::from(slot)] = Some(sample);
+                state.samples[usize::from(slot)] = Some(sample);
             }
         }
-        let rules = self.rules.for_kind(&image.asset.kind);
-        let mut conditions = vec![Condition::default(); rules.len()];
         for (likely, known) in image.conditions.into_iter().enumerate() {
             let likely = rules.get(likely).filter(|rule| rule.id == known.rule).map(|_| likely);
             let place = likely.or_else(|| rules.iter().position(|rule| rule.id == known.rule));
             let Some(place) = place else { continue };
             let rule = &rules[place];
-            conditions[place] = Condition {
-                memory: rule.recall(&known.memory),
-                delay: known.delay.map(|(due, cause)| Box::new(Delay { due, cause })),
-                alarm: known.alarm,
-                wake: known.wake.and_then(|(node, at)| Some((rule.node_in(&known.memory, node)?, at))),
-                // Whoever looks at the asset's first timer sets those of its conditions.
-                timer: None,
-            };
+            state.remember(place, known_rules, &rule.recall(&known.memory));
+            // Whoever looks at the asset's first timer sets those of its conditions.
+            let wake = known.wake.and_then(|(node, at)| Some((rule.node_in(&known.memory, node)?, at)));
+            state.conditions[place] = Condition::waking(wake);
+            let delay = known.delay.map(|(due, cause)| Delay { due, cause });
+            state.set_course(place, |course| *course = Course { delay, alarm: known.alarm });
         }
-        let estimators = AssetState::estimators_from(&self.rules, &image.asset, image.estimators);
-        let (asset, devices) = (image.asset, Vec::new());
-        let order = image.order.map(|order| Box::new(Order::of(*order, &self.rules, &asset.kind)));
-        let state = AssetState { asset, devices, samples, estimators, order, conditions, first_only: true };
+        state.estimators = AssetState::estimators_from(&self.rules, &state.asset, image.estimators);
+        state.order = image.order.map(|order| Box::new(Order::of(*order, &self.rules, &state.asset.kind)));
+        state.first_only = true;
         let due = state.first_due(rules);
         fitted.assets.push((state, due));
     }

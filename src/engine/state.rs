@@ -5,6 +5,7 @@ use super::deliveries::Deliveries;
 use super::estimators::Neighbourhoods;
 use super::identity::{Identities, Recognition};
 use super::inventory::Inventory;
+use super::spare::Spare;
 use super::tasks::Tasks;
 use super::timers::Timers;
 use crate::domain::alarm::Alarm;
@@ -66,6 +67,7 @@ pub struct Engine {
     pub(super) timers: Timers,
     /// Values that wait for their place in time.
     pub(super) held_back: usize,
+    pub(super) spare: Spare,
 }
 
 /// A decision while it is being made.
@@ -96,6 +98,7 @@ impl Engine {
             commands: VecDeque::new(),
             timers: Timers::default(),
             held_back: 0,
+            spare: Spare::default(),
         }
     }
 

@@ -18,9 +18,13 @@ impl Engine {
     /// Whether somebody was asked to empty it: an open task of a rule that asks whether that has happened.
     pub(super) fn emptying_asked(&self, asset: &AssetId) -> bool {
         let Some(state) = self.inventory.assets.get(asset) else { return false };
-        let mut rules = self.rules.for_kind(&state.asset.kind).iter().zip(&state.conditions);
-        rules.any(|(rule, condition)| {
-            condition.alarm.is_some_and(|alarm| rule.is_about_emptying() && self.tasks.open_about(alarm))
+        if state.courses.is_empty() {
+            return false;
+        }
+        let rules = self.rules.for_kind(&state.asset.kind);
+        state.courses.iter().any(|(place, course)| {
+            let emptying = rules.get(*place).is_some_and(|rule| rule.is_about_emptying());
+            course.alarm.is_some_and(|alarm| emptying && self.tasks.open_about(alarm))
         })
     }
 

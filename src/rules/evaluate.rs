@@ -60,15 +60,20 @@ pub struct Evaluation {
 impl Rule {
     /// The verdict at `inputs.now`; `memory` is what the same rule remembers about the same asset.
     pub fn evaluate(&self, inputs: &Inputs<'_>, memory: &mut Memory) -> Evaluation {
+        self.evaluate_in(inputs, memory.shaped(self.words()))
+    }
+
+    /// The verdict; what the rule remembers stands in these words, as many as it needs.
+    pub fn evaluate_in(&self, inputs: &Inputs<'_>, words: &mut [u64]) -> Evaluation {
         match self.lowered.calls.len() {
-            0 => self.judge(inputs, memory, &mut []),
-            1..=4 => self.judge(inputs, memory, &mut [Outcome::UNKNOWN; 4]),
-            _ => self.judge(inputs, memory, &mut [Outcome::UNKNOWN; CALLS_MAX]),
+            0 => self.judge(inputs, words, &mut []),
+            1..=4 => self.judge(inputs, words, &mut [Outcome::UNKNOWN; 4]),
+            _ => self.judge(inputs, words, &mut [Outcome::UNKNOWN; CALLS_MAX]),
         }
     }
 
-    fn judge(&self, inputs: &Inputs<'_>, memory: &mut Memory, outcomes: &mut [Outcome]) -> Evaluation {
-        let wake = self.work_out_calls(inputs, memory, outcomes);
+    fn judge(&self, inputs: &Inputs<'_>, words: &mut [u64], outcomes: &mut [Outcome]) -> Evaluation {
+        let wake = self.work_out_calls(inputs, words, outcomes);
         let mut moment = Moment { inputs, outcomes, instead: None, thorough: false, wake };
         let when = moment.truth(&self.lowered.when);
         let normal_when = self.lowered.normal_when.as_ref().map(|normal| moment.truth(normal));
@@ -83,10 +88,9 @@ impl Rule {
     pub(super) fn work_out_calls(
         &self,
         inputs: &Inputs<'_>,
-        memory: &mut Memory,
+        words: &mut [u64],
         outcomes: &mut [Outcome],
     ) -> Option<(u16, Timestamp)> {
-        let words = memory.shaped(self.words());
         let mut wake = None;
         for (place, call) in self.lowered.calls.iter().enumerate() {
             let (inner, rest) = outcomes.split_at_mut(place);

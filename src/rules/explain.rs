@@ -98,8 +98,8 @@ impl Rule {
         let inputs = &Inputs { fresh: &[], earlier: &[], ..*inputs };
         let evaluation = self.evaluate(inputs, &mut memory.clone());
         let (mut memory, mut outcomes) = (memory.clone(), [Outcome::UNKNOWN; CALLS_MAX]);
-        self.work_out_calls(inputs, &mut memory, &mut outcomes);
         let words = memory.shaped(self.words());
+        self.work_out_calls(inputs, words, &mut outcomes);
         let calls = &self.lowered.calls;
         let begun = |call: &Call| {
             let held = matches!(call.operation, Operation::Held { .. });

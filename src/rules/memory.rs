@@ -1,7 +1,8 @@
 //! What a rule remembers about one asset: words of eight bytes, laid out when the rule is compiled.
 //!
-//! Every call with a memory has its own words, and an empty memory is all zeros. The engine keeps it; snapshots and
-//! changes of the rules carry it call by call, under the call's key. Start with `Rule::recall`.
+//! Every call with a memory has its own words, and an empty memory is all zeros. The engine keeps the words of all rules
+//! for an asset together; snapshots and changes of the rules carry them call by call, under the call's key. Start with
+//! `Rule::recall`.
 
 use super::expression::Call;
 use super::rule::Rule;
@@ -30,6 +31,16 @@ pub enum CallName {
 }
 
 impl Memory {
+    #[must_use]
+    pub fn of(words: &[u64]) -> Self {
+        Self { words: words.into() }
+    }
+
+    #[must_use]
+    pub fn words(&self) -> &[u64] {
+        &self.words
+    }
+
     /// The words of a rule that needs `count` of them. Memory of another shape says nothing about it.
     pub(super) fn shaped(&mut self, count: usize) -> &mut [u64] {
         if self.words.len() != count {
@@ -42,9 +53,9 @@ impl Memory {
 impl Rule {
     /// What is remembered, call by call; calls that remember nothing are left out.
     #[must_use]
-    pub fn remembered(&self, memory: &Memory) -> Vec<Remembered> {
+    pub fn remembered(&self, memory: &[u64]) -> Vec<Remembered> {
         let of = |call: &Call| {
-            let words = memory.words.get(call.memory.clone())?;
+            let words = memory.get(call.memory.clone())?;
             let used = words.iter().rposition(|word| *word != 0)? + 1;
             Some(Remembered { call: CallName::Key(call.key), words: words[..used].to_vec() })
         };

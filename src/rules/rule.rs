@@ -162,7 +162,8 @@ impl Rule {
     }
 
     /// Words of memory for each asset.
-    pub(super) fn words(&self) -> usize {
+    #[must_use]
+    pub fn words(&self) -> usize {
         self.lowered.calls.last().map_or(0, |call| call.memory.end)
     }
 }

@@ -11,6 +11,7 @@ use crate::domain::toml_reader::{Document, Faults};
 use smol_str::SmolStr;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Rules that a fault about all of them names.
@@ -28,10 +29,18 @@ pub struct Budget {
 #[derive(Clone, Debug, Default)]
 pub struct RuleSet {
     rules: BTreeMap<RuleId, Arc<Rule>>,
-    by_kind: BTreeMap<AssetKind, Vec<Arc<Rule>>>,
-    layouts: BTreeMap<AssetKind, SlotLayout>,
-    asked: BTreeMap<AssetKind, Asked>,
-    no_slots: SlotLayout,
+    kinds: BTreeMap<AssetKind, ForKind>,
+    no_kind: ForKind,
+}
+
+/// What is in force for one kind of asset.
+#[derive(Clone, Debug, Default)]
+pub struct ForKind {
+    rules: Vec<Arc<Rule>>,
+    /// Where each rule's words of memory begin, and where the last one's end.
+    begins: Vec<usize>,
+    layout: SlotLayout,
+    asked: Asked,
 }
 
 /// What has become of one rule since an earlier rule set.
@@ -59,7 +68,10 @@ pub enum Became {
 /// Every fault of every file, ordered by file and place.
 pub fn compile(files: &BTreeMap<SmolStr, String>, vocabulary: &Vocabulary) -> Result<RuleSet, Vec<Fault>> {
     let faults = Faults::default();
-    let mut set = RuleSet { layouts: vocabulary.layouts(), ..RuleSet::default() };
+    let mut set = RuleSet::default();
+    for (kind, layout) in vocabulary.layouts() {
+        set.kinds.entry(kind).or_default().layout = layout;
+    }
     let mut places: BTreeMap<SmolStr, String> = BTreeMap::new();
     for (index, (file, text)) in files.iter().enumerate() {
         if index >= FILES_MAX {
@@ -75,8 +87,7 @@ pub fn compile(files: &BTreeMap<SmolStr, String>, vocabulary: &Vocabulary) -> Re
             compile_file(file, text, vocabulary, &faults, &mut set, &mut places);
         }
     }
-    let asked = set.by_kind.iter().map(|(kind, rules)| (kind.clone(), Asked::by(rules)));
-    set.asked = asked.filter(|(_, asked)| !asked.questions.is_empty()).collect();
+    set.kinds.values_mut().for_each(ForKind::complete);
     if faults.is_empty() { Ok(set) } else { Err(faults.into_sorted()) }
 }
 
@@ -118,7 +129,7 @@ fn compile_file(
         assert!(!lost, "a rule of {file} was left out without a fault");
         if let Some(rule) = rule {
             let rule = Arc::new(rule);
-            set.by_kind.entry(rule.applies_to.clone()).or_default().push(Arc::clone(&rule));
+            set.kinds.entry(rule.applies_to.clone()).or_default().rules.push(Arc::clone(&rule));
             set.rules.insert(rule.id.clone(), rule);
         }
     }
@@ -129,11 +140,67 @@ fn whole_file(file: &SmolStr, message: String, suggestion: &str) -> Fault {
     Fault { file: file.clone(), span: 0..0, message, suggestion: Some(suggestion.to_owned()) }
 }
 
+impl ForKind {
+    fn complete(&mut self) {
+        let ends = self.rules.iter().scan(0, |end, rule| {
+            *end += rule.words();
+            Some(*end)
+        });
+        self.begins = std::iter::once(0).chain(ends).collect();
+        self.asked = Asked::by(&self.rules);
+    }
+
+    /// In the order of their files.
+    #[must_use]
+    pub fn rules(&self) -> &[Arc<Rule>] {
+        &self.rules
+    }
+
+    /// Where the values stand.
+    #[must_use]
+    pub const fn layout(&self) -> &SlotLayout {
+        &self.layout
+    }
+
+    /// The properties that an estimator follows, by slot.
+    #[must_use]
+    pub fn followed(&self) -> &[Followed] {
+        &self.asked.followed
+    }
+
+    /// What the rules ask of the estimators, each question once.
+    #[must_use]
+    pub fn questions(&self) -> &[Question] {
+        &self.asked.questions
+    }
+
+    /// Words of memory of all rules together.
+    #[must_use]
+    pub fn words(&self) -> usize {
+        self.begins.last().copied().unwrap_or_default()
+    }
+
+    /// The words of the rule at this place among those of all.
+    #[must_use]
+    pub fn words_of(&self, place: usize) -> Range<usize> {
+        match self.begins.get(place..place + 2) {
+            Some([begin, end]) => *begin..*end,
+            Some(_) | None => 0..0,
+        }
+    }
+}
+
 impl RuleSet {
+    /// What is in force for assets of this kind; nothing for a kind that is not known.
+    #[must_use]
+    pub fn of_kind(&self, kind: &AssetKind) -> &ForKind {
+        self.kinds.get(kind).unwrap_or(&self.no_kind)
+    }
+
     /// The rules that apply to assets of this kind, in the order of their files.
     #[must_use]
     pub fn for_kind(&self, kind: &AssetKind) -> &[Arc<Rule>] {
-        self.by_kind.get(kind).map_or(&[], Vec::as_slice)
+        self.of_kind(kind).rules()
     }
 
     #[must_use]
@@ -151,13 +218,13 @@ impl RuleSet {
     /// The properties that an estimator follows for each asset of this kind, by slot.
     #[must_use]
     pub fn followed(&self, kind: &AssetKind) -> &[Followed] {
-        self.asked.get(kind).map_or(&[], |asked| &asked.followed)
+        self.of_kind(kind).followed()
     }
 
     /// What the rules for this kind ask of the estimators, each question once.
     #[must_use]
     pub fn questions(&self, kind: &AssetKind) -> &[Question] {
-        self.asked.get(kind).map_or(&[], |asked| &asked.questions)
+        self.of_kind(kind).questions()
     }
 
     /// A fault for each kind of asset whose rules would remember more than they may, at the costliest of them.
@@ -195,7 +262,7 @@ impl RuleSet {
     /// Where the values of assets of this kind stand; without slots for a kind no sensor type measures.
     #[must_use]
     pub fn slots(&self, kind: &AssetKind) -> &SlotLayout {
-        self.layouts.get(kind).unwrap_or(&self.no_slots)
+        self.of_kind(kind).layout()
     }
 
     /// What differs from an earlier rule set, ordered by rule; nothing about rules that decide as before.
@@ -224,6 +291,6 @@ impl RuleSet {
 
     /// The kinds of asset that have rules.
     pub fn kinds(&self) -> impl Iterator<Item = &AssetKind> {
-        self.by_kind.keys()
+        self.kinds.iter().filter(|(_, known)| !known.rules.is_empty()).map(|(kind, _)| kind)
     }
 }

@@ -181,7 +181,7 @@ fn a_call_keeps_its_memory_while_it_means_the_same() {
     let mut memory = Memory::default();
     let bin = Bin::fill(0.95, 0).with("tilt", Value::Boolean(true), 0).with("lid", Value::Text("open".into()), 0);
     assert_eq!(bin.evaluate(&earlier, &mut memory, 0).wake, Some((1, at(300))));
-    let mut kept = rule.recall(&earlier.remembered(&memory));
+    let mut kept = rule.recall(&earlier.remembered(memory.words()));
     assert_eq!(rule.call_like(&earlier, 1), Some(0));
     assert_eq!(bin.evaluate(&rule, &mut kept, 300).when, Truth::True);
 }
@@ -218,7 +218,7 @@ fn memories_of_before_calls_had_keys_are_found_by_their_place() {
     let bin = Bin::fill(0.95, 30).with("tilt", Value::Boolean(true), 30);
     assert_eq!(bin.evaluate(&rule, &mut memory, 30).wake, Some((0, at(70))));
     assert_eq!(bin.evaluate(&rule, &mut memory, 70).wake, Some((2, at(140))));
-    assert_eq!(rule.recall(&rule.remembered(&memory)), memory);
+    assert_eq!(rule.recall(&rule.remembered(memory.words())), memory);
 }
 
 #[test]

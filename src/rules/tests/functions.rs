@@ -296,7 +296,7 @@ proptest! {
             all.push((now, fill));
             bin.hear(&rule, &mut memory, now, &[("fill", number(fill), now)]);
             agrees(&mut bin, &rule, &mut memory, &all, now)?;
-            memory = rule.recall(&rule.remembered(&memory));
+            memory = rule.recall(&rule.remembered(memory.words()));
         }
     }
 

@@ -12,7 +12,7 @@ fn held_matures_by_waiting_without_contradiction() {
     let ripe = full.evaluate(&rule, &mut memory, 730);
     assert_eq!((ripe.when, ripe.wake), (Truth::True, None));
     assert_eq!(Bin::fill(0.1, 740).evaluate(&rule, &mut memory, 740).when, Truth::False);
-    assert_eq!(rule.remembered(&memory), []);
+    assert_eq!(rule.remembered(memory.words()), []);
     assert_eq!(full.evaluate(&rule, &mut memory, 800).wake, Some((0, at(1400))));
 }
 
@@ -32,9 +32,9 @@ fn held_forgets_what_becomes_unknown_and_sees_every_moment() {
     let mut memory = Memory::default();
     // The left side alone decides, yet the right side counts.
     assert_eq!(tilted.evaluate(&rule, &mut memory, 0).when, Truth::True);
-    assert_eq!(rule.remembered(&memory).len(), 1);
+    assert_eq!(rule.remembered(memory.words()).len(), 1);
     Bin::fill(0.9, 30).evaluate(&rule, &mut memory, 30);
-    assert_eq!(rule.remembered(&memory), []);
+    assert_eq!(rule.remembered(memory.words()), []);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn the_earliest_held_wakes_and_memory_survives_a_restart() {
     let bin = Bin::fill(0.95, 0).with("tilt", Value::Boolean(true), 0);
     let mut memory = Memory::default();
     assert_eq!(bin.evaluate(&rule, &mut memory, 0).wake, Some((2, at(60))));
-    let mut restored = rule.recall(&rule.remembered(&memory));
+    let mut restored = rule.recall(&rule.remembered(memory.words()));
     let evaluation = bin.evaluate(&rule, &mut restored, 60);
     assert_eq!((evaluation.when, evaluation.unless), (Truth::False, Truth::True));
     assert_eq!(evaluation.wake, Some((1, at(120))));
