@@ -114,7 +114,11 @@ fn refit(state: &mut AssetState, old: &RuleSet, new: &RuleSet) {
         let Some(was_at) = old.rules().iter().position(|known| known.id == rule.id) else { continue };
         let Some(condition) = old_conditions.get(was_at) else { continue };
         let earlier = &old.rules()[was_at];
-        state.remember(place, new, &rule.recall(&earlier.remembered(old_memory.get(old.words_of(was_at)).unwrap_or_default())));
+        state.remember(
+            place,
+            new,
+            &rule.recall(&earlier.remembered(old_memory.get(old.words_of(was_at)).unwrap_or_default())),
+        );
         let wake = condition.wake().and_then(|(node, at)| Some((rule.call_like(earlier, node)?, at)));
         state.conditions[place] = Condition::waking(wake);
         if let Some((_, known)) = old_courses.iter().find(|(of, _)| *of == was_at) {

@@ -123,6 +123,13 @@ pub struct PassageImage {
     pub unacknowledged_since: Option<Timestamp>,
 }
 
+impl ConditionImage {
+    /// Whether it holds anything; what is left out is as in the beginning.
+    fn holds(&self) -> bool {
+        !self.memory.is_empty() || self.delay.is_some() || self.alarm.is_some() || self.wake.is_some()
+    }
+}
+
 impl AssetImage {
     /// Whose it is, if it is about a person: then it is sealed with that person's key.
     #[must_use]
@@ -188,7 +195,13 @@ fn asset_image(state: &AssetState, rules: &RuleSet) -> AssetImage {
     });
     let estimators = state.estimators_by_property(rules);
     let order = state.order.as_deref().map(|order| Box::new(order.image(rules, kind)));
-    AssetImage { asset: state.asset.clone(), samples, estimators, order, conditions: conditions.collect() }
+    AssetImage {
+        asset: state.asset.clone(),
+        samples,
+        estimators,
+        order,
+        conditions: conditions.filter(ConditionImage::holds).collect(),
+    }
 }
 
 impl From<&DeviceState> for DeviceImage {

@@ -100,7 +100,9 @@ impl AssetState {
         if self.memory.len() != known.words() {
             self.memory = vec![0; known.words()].into_boxed_slice();
         }
-        if let Some(words) = self.memory.get_mut(known.words_of(place)).filter(|words| words.len() == memory.words().len()) {
+        if let Some(words) =
+            self.memory.get_mut(known.words_of(place)).filter(|words| words.len() == memory.words().len())
+        {
             words.copy_from_slice(memory.words());
         }
     }

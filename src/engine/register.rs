@@ -182,9 +182,7 @@ impl Engine {
         let orphans: Vec<_> = self
             .alarms
             .values()
-            .filter(|alarm| {
-                self.alarm_of(&alarm.rule, &alarm.asset) != Some(alarm.id)
-            })
+            .filter(|alarm| self.alarm_of(&alarm.rule, &alarm.asset) != Some(alarm.id))
             .map(|alarm| alarm.id)
             .collect();
         for alarm in orphans {

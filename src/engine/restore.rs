@@ -16,7 +16,8 @@ use super::timers::{Entry, Owner};
 use crate::domain::event::{Deadline, DeadlineReason};
 use crate::domain::ids::DeviceId;
 use crate::domain::time::Timestamp;
-use crate::rules::RuleSet;
+use crate::rules::{Rule, RuleSet};
+use std::sync::Arc;
 
 /// An engine that has everything but some of its assets and devices.
 pub struct Restoring {
@@ -152,10 +153,13 @@ impl Ground {
                 state.samples[usize::from(slot)] = Some(sample);
             }
         }
-        for (likely, known) in image.conditions.into_iter().enumerate() {
-            let likely = rules.get(likely).filter(|rule| rule.id == known.rule).map(|_| likely);
-            let place = likely.or_else(|| rules.iter().position(|rule| rule.id == known.rule));
-            let Some(place) = place else { continue };
+        // They stand in the order of the rules, as these were then; those that hold nothing are left out.
+        let mut likely = 0;
+        for known in image.conditions {
+            let is_it = |rule: &Arc<Rule>| rule.id == known.rule;
+            let later = rules.iter().skip(likely).position(is_it).map(|after| likely + after);
+            let Some(place) = later.or_else(|| rules.iter().position(is_it)) else { continue };
+            likely = place + 1;
             let rule = &rules[place];
             state.remember(place, known_rules, &rule.recall(&known.memory));
             // Whoever looks at the asset's first timer sets those of its conditions.
