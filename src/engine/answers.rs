@@ -45,17 +45,17 @@ pub(super) fn answer(
     calendars: Option<&Calendars>,
     now: Timestamp,
 ) {
-    let kind = &state.asset.kind;
     let asked = Asked { asset: &state.asset, calendars, now };
-    let questions = rules.questions(kind);
-    for (followed, estimator) in rules.followed(kind).iter().zip(&state.estimators) {
+    let known = rules.of_kind(&state.asset.kind);
+    let questions = known.questions();
+    for (followed, estimator) in known.followed().iter().zip(&state.estimators) {
         let about = questions.iter().filter(|question| question.followed == *followed);
         match (estimator, followed.quantity) {
             (Some(Estimator::Fill(container)), Quantity::Fill { full }) => {
                 answers.extend(about.map(|question| (*question, asked.of_fill(container, full, question.about))));
             }
             (Some(Estimator::Exposure(body)), Quantity::Exposure) => {
-                let Some(property) = rules.slots(kind).names().nth(usize::from(followed.slot)) else { continue };
+                let Some(property) = known.layout().names().nth(usize::from(followed.slot)) else { continue };
                 let settings = body.settings(&state.asset, property);
                 answers.extend(about.map(|question| (*question, asked.of_zone(&body.zone, &settings, question.about))));
             }

@@ -11,6 +11,7 @@ use super::inventory::AssetState;
 use super::order::Waiting;
 use super::spare::{give_back, lend};
 use super::state::Engine;
+use super::table::Seat;
 use crate::domain::ids::{AssetId, DeviceId, RuleId};
 use crate::domain::observation::{Observation, Observed};
 use crate::domain::time::{Span, Timestamp};
@@ -49,16 +50,19 @@ pub(super) struct Arrival {
 
 impl Engine {
     /// Takes a device's observations into the state of its asset and judges the asset.
-    pub(super) fn take_in(&mut self, now: Timestamp, observed: &Observed) -> TakenIn {
+    pub(super) fn take_in(&mut self, now: Timestamp, device_seat: Seat, observed: &Observed) -> TakenIn {
         let mut taken = TakenIn { judged: lend(&mut self.spare.judged), ..TakenIn::default() };
-        let Some(device) = self.inventory.devices.get_mut(&observed.device) else { return taken };
+        let Some(device) = self.inventory.devices.at_mut(device_seat) else { return taken };
         device.silence.heard(observed.received_at);
         device.silence.set_silent(false);
-        let asset_id = device.device.asset.clone();
-        let emptying_asked = self.emptying_asked(&asset_id);
-        let Some(asset) = self.inventory.assets.get_mut(&asset_id) else { return taken };
-        let layout = self.rules.slots(&asset.asset.kind);
-        let followed = !self.rules.followed(&asset.asset.kind).is_empty();
+        let seat = self.inventory.assets.seat_by_hint(&device.device.asset, device.asset_seat);
+        let Some(seat) = seat else { return taken };
+        device.asset_seat = seat;
+        self.timers.doubt_about(device_seat, seat);
+        let emptying_asked = self.inventory.assets.at(seat).is_some_and(|asset| self.emptying_asked_of(asset));
+        let Some(asset) = self.inventory.assets.at_mut(seat) else { return taken };
+        let known = self.rules.of_kind(&asset.asset.kind);
+        let (layout, followed) = (known.layout(), !known.followed().is_empty());
         let mut arrival = Arrival { followed, ..std::mem::take(&mut self.spare.arrival) };
         let mut receive = |observation: &Observation| {
             let Some(slot) = layout.slot(&observation.property) else { return };
@@ -76,13 +80,13 @@ impl Engine {
         earlier.sort_by_key(|(_, sample)| sample.observed_at);
         let calendars = self.configuration.as_deref().map(|configuration| &configuration.calendars);
         let neighbourhoods = &mut self.neighbourhoods;
-        asset.follow(&self.rules, &measured, Circumstances { calendars, neighbourhoods, emptying_asked });
+        asset.follow(known, &measured, Circumstances { calendars, neighbourhoods, emptying_asked });
         if let Some((order, heard)) = asset.order.as_mut().zip(heard) {
             order.heard(heard, observed.received_at);
         }
-        let ordered = asset.order.is_some();
+        let asset_id = asset.order.is_some().then(|| asset.asset.id.clone());
         self.held_back += held;
-        self.watch_silence(&observed.device);
+        self.watch_silence_of(device_seat);
         taken.late = u32::try_from(late.len()).unwrap_or(u32::MAX);
         taken.late_by = late.iter().map(|(_, sample)| age(sample)).max().unwrap_or_default();
         let fresh = Fresh {
@@ -93,13 +97,13 @@ impl Engine {
             earlier,
             late,
         };
-        taken.judged.extend(self.judge(now, &asset_id, Some(&fresh), Which::OnArrival));
-        if !fresh.late.is_empty() || (ordered && !fresh.earlier.is_empty()) {
-            taken.judged.extend(self.judge_late(&asset_id, &fresh));
+        taken.judged.extend(self.judge(now, seat, Some(&fresh), Which::OnArrival));
+        if !fresh.late.is_empty() || (asset_id.is_some() && !fresh.earlier.is_empty()) {
+            taken.judged.extend(self.judge_late(seat, &fresh));
         }
         let Fresh { newest, earlier, late, .. } = fresh;
         self.spare.arrival.take_back(newest, earlier, late, measured);
-        if ordered {
+        if let Some(asset_id) = asset_id {
             self.judge_waiting(&asset_id, emptying_asked, false, &mut taken);
         }
         taken
@@ -134,7 +138,8 @@ impl Engine {
             return;
         };
         self.turn_until(asset_id, at, taken);
-        let Some(asset) = self.inventory.assets.get_mut(asset_id) else { return };
+        let Some(seat) = self.inventory.assets.seat(asset_id) else { return };
+        let Some(asset) = self.inventory.assets.at_mut(seat) else { return };
         let Some(order) = asset.order.as_mut() else { return };
         order.clock = at;
         order.judged_through = at;
@@ -154,10 +159,11 @@ impl Engine {
         }
         let calendars = self.configuration.as_deref().map(|configuration| &configuration.calendars);
         let neighbourhoods = &mut self.neighbourhoods;
-        asset.follow(&self.rules, &measured, Circumstances { calendars, neighbourhoods, emptying_asked });
+        let known = self.rules.of_kind(&asset.asset.kind);
+        asset.follow(known, &measured, Circumstances { calendars, neighbourhoods, emptying_asked });
         let late = Vec::new();
         let fresh = Fresh { device: Some(&device), observed_at: Some(at), exercise, newest, earlier, late };
-        taken.judged.extend(self.judge(at, asset_id, Some(&fresh), Which::InOrder));
+        taken.judged.extend(self.judge(at, seat, Some(&fresh), Which::InOrder));
     }
 
     /// Nothing can come any more from before the watermark: what was to turn or to end there does.
@@ -175,18 +181,20 @@ impl Engine {
     /// turns at the moment of a value turns first, as a deadline comes before a message.
     fn turn_until(&mut self, asset_id: &AssetId, until: Timestamp, taken: &mut TakenIn) {
         for _ in 0..TURNS_MAX {
-            let turn = self.inventory.assets.get(asset_id).and_then(AssetState::next_turn_in_order);
+            let Some(seat) = self.inventory.assets.seat(asset_id) else { return };
+            let turn = self.inventory.assets.at(seat).and_then(AssetState::next_turn_in_order);
             let Some(turn) = turn.filter(|turn| *turn <= until) else { return };
             self.set_clock(asset_id, turn);
-            taken.judged.extend(self.judge(turn, asset_id, None, Which::InOrder));
+            taken.judged.extend(self.judge(turn, seat, None, Which::InOrder));
         }
     }
 
     /// The asset is judged although nothing was measured, by all its rules or by those that are like one of them.
     pub(super) fn judge_by_time(&mut self, now: Timestamp, asset_id: &AssetId, rule: Option<&RuleId>) -> Vec<Judged> {
-        let Some(state) = self.inventory.assets.get(asset_id) else { return Vec::new() };
+        let Some(seat) = self.inventory.assets.seat(asset_id) else { return Vec::new() };
+        let Some(state) = self.inventory.assets.at(seat) else { return Vec::new() };
         let Some(order) = &state.order else {
-            return self.judge(now, asset_id, None, Which::OnArrival).into_iter().collect();
+            return self.judge(now, seat, None, Which::OnArrival).into_iter().collect();
         };
         let rules = self.rules.for_kind(&state.asset.kind);
         let place = rule.and_then(|rule| rules.iter().position(|known| known.id == *rule));
@@ -194,11 +202,11 @@ impl Engine {
         let (time, begun) = (order.time_at(now), order.clock > Timestamp::MIN);
         let mut judged = Vec::new();
         if of != Some(true) {
-            judged.extend(self.judge(now, asset_id, None, Which::OnArrival));
+            judged.extend(self.judge(now, seat, None, Which::OnArrival));
         }
         if of != Some(false) && begun {
             self.set_clock(asset_id, time);
-            judged.extend(self.judge(time, asset_id, None, Which::InOrder));
+            judged.extend(self.judge(time, seat, None, Which::InOrder));
         }
         judged
     }

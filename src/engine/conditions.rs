@@ -9,6 +9,7 @@ use super::inventory::AssetState;
 use super::order::Order;
 use super::spare::{give_back, lend};
 use super::state::{Draft, Engine};
+use super::table::Seat;
 use super::timers::Owner;
 use crate::domain::alarm::Cause;
 use crate::domain::decision::Fact;
@@ -140,13 +141,13 @@ impl Engine {
     pub(super) fn judge(
         &mut self,
         now: Timestamp,
-        asset_id: &AssetId,
+        seat: Seat,
         fresh: Option<&Fresh>,
         which: Which,
     ) -> Option<Judged> {
-        let seat = self.inventory.assets.seat(asset_id)?;
         let state = self.inventory.assets.at(seat)?;
-        let silent = self.inventory.any_silent(&state.devices);
+        let known_rules = self.rules.of_kind(&state.asset.kind);
+        let silent = known_rules.reads_silence() && self.inventory.any_silent(&state.devices);
         let calendars = self.configuration.as_deref().map(|configuration| &configuration.calendars);
         let mut estimates = lend(&mut self.spare.answers);
         answer(&mut estimates, state, &self.rules, calendars, now);
@@ -166,7 +167,6 @@ impl Engine {
             silent,
             now,
         };
-        let known_rules = self.rules.of_kind(&state.asset.kind);
         if state.memory.len() != known_rules.words() {
             state.memory = vec![0; known_rules.words()].into_boxed_slice();
         }
@@ -205,7 +205,7 @@ impl Engine {
             return None;
         }
         Some(Judged {
-            asset: asset_id.clone(),
+            asset: state.asset.id.clone(),
             at: now,
             which,
             device: fresh.and_then(|fresh| fresh.device.cloned()),
@@ -216,8 +216,8 @@ impl Engine {
     }
 
     /// Judges what came too late for its place alone: each moment by itself, remembering nothing.
-    pub(super) fn judge_late(&self, asset_id: &AssetId, fresh: &Fresh) -> Option<Judged> {
-        let state = self.inventory.assets.get(asset_id)?;
+    pub(super) fn judge_late(&self, seat: Seat, fresh: &Fresh) -> Option<Judged> {
+        let state = self.inventory.assets.at(seat)?;
         let order = state.order.as_deref();
         let calendars = self.configuration.as_deref().map(|configuration| &configuration.calendars);
         let mut findings = Vec::new();
@@ -262,7 +262,7 @@ impl Engine {
         }
         let at = fresh.observed_at?;
         (!findings.is_empty()).then(|| Judged {
-            asset: asset_id.clone(),
+            asset: state.asset.id.clone(),
             at,
             which: Which::OnArrival,
             device: fresh.device.cloned(),

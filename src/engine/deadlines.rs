@@ -16,10 +16,15 @@ impl Engine {
     pub fn next_deadline(&mut self) -> Option<Deadline> {
         loop {
             self.draw_near(None);
+            if let Some(first) = self.timers.first_believed() {
+                return Some(first.clone());
+            }
             let first = self.timers.first()?;
             if let DeadlineReason::Turns { rule, asset, .. } = &first.why {
                 let due = self.turn_due(rule, asset);
                 if due.as_ref() == Some(first) {
+                    let owner = self.inventory.assets.seat(asset).map(Owner::Asset);
+                    owner.into_iter().for_each(|owner| self.timers.believe(owner));
                     return due;
                 }
                 let Some(first) = self.timers.drop_first() else { continue };
@@ -29,7 +34,12 @@ impl Engine {
             }
             let due = self.due_at(&first.why);
             if due == Some(first.at) {
-                return Some(first.clone());
+                let first = first.clone();
+                if let DeadlineReason::Silent { device } = &first.why {
+                    let owner = self.inventory.devices.seat(device).map(Owner::Device);
+                    owner.into_iter().for_each(|owner| self.timers.believe(owner));
+                }
+                return Some(first);
             }
             let Some(first) = self.timers.drop_first() else { continue };
             if let Some(at) = due {

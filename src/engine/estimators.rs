@@ -12,7 +12,7 @@ use crate::domain::time::{Span, Timestamp};
 use crate::estimate::exposure::{self, Zone};
 use crate::estimate::fill::{self, Around, Fill, FillFact, Prior, Scale};
 use crate::estimate::relief::Reference;
-use crate::rules::{Followed, Happening, Quantity, RuleSet};
+use crate::rules::{Followed, ForKind, Happening, Quantity, RuleSet};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -113,13 +113,12 @@ pub(super) struct Circumstances<'a> {
 
 impl AssetState {
     /// Feeds what was measured, in the order of time, to the estimators that follow it.
-    pub(super) fn follow(&mut self, rules: &RuleSet, measured: &[Measured], mut around: Circumstances<'_>) {
+    pub(super) fn follow(&mut self, known: &ForKind, measured: &[Measured], mut around: Circumstances<'_>) {
         if measured.is_empty() {
             return;
         }
-        let layout = rules.slots(&self.asset.kind);
-        for (followed, place) in rules.followed(&self.asset.kind).iter().zip(&mut self.estimators) {
-            let Some(property) = layout.names().nth(usize::from(followed.slot)) else { continue };
+        for (followed, place) in known.followed().iter().zip(&mut self.estimators) {
+            let Some(property) = known.layout().names().nth(usize::from(followed.slot)) else { continue };
             let mut measured = measured.iter().filter(|measured| measured.slot == followed.slot).peekable();
             let Some(first) = measured.peek() else { continue };
             let estimator = place.get_or_insert_with(|| begun(*followed, first.at));

@@ -240,7 +240,9 @@ impl Inventory {
     }
 
     pub(super) fn person_of(&self, device: &DeviceId) -> Option<&PersonId> {
-        self.asset_of(device).and_then(|asset| self.assets.get(asset)).and_then(|state| state.asset.person.as_ref())
+        let state = self.devices.get(device)?;
+        let seat = self.assets.seat_by_hint(&state.device.asset, state.asset_seat)?;
+        self.assets.at(seat)?.asset.person.as_ref()
     }
 
     /// Lets the device's asset know it, if there is one.

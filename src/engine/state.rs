@@ -6,6 +6,7 @@ use super::estimators::Neighbourhoods;
 use super::identity::{Identities, Recognition};
 use super::inventory::Inventory;
 use super::spare::Spare;
+use super::table::Seat;
 use super::tasks::Tasks;
 use super::timers::Timers;
 use crate::domain::alarm::Alarm;
@@ -108,6 +109,9 @@ impl Engine {
     /// When `now` is before the previous event's: the clock never goes back (`app::clock`).
     pub fn step(&mut self, now: Timestamp, event: &Event) -> Decision {
         assert!(now >= self.now, "the clock went back from {:?} to {now:?}", self.now);
+        if !matches!(event, Event::Observed(_)) {
+            self.timers.doubt();
+        }
         let subject = self.subject(event);
         let mut draft = Draft { seq: self.seq.next(), now, facts: Vec::new(), effects: Vec::new() };
         let verdict = self.decide(&mut draft, event);
@@ -137,6 +141,7 @@ impl Engine {
     /// When the record does not continue this engine's history.
     pub fn apply(&mut self, now: Timestamp, event: &Event, decision: &Decision) {
         assert!(decision.seq == self.seq.next(), "record {} does not follow {}", decision.seq, self.seq);
+        self.timers.doubt();
         let mut draft = Draft { seq: decision.seq, now, facts: Vec::new(), effects: Vec::new() };
         self.feed(&draft, event, decision.verdict);
         for effect in &decision.effects {
@@ -237,8 +242,9 @@ impl Engine {
             Event::Commanded(_) | Event::Released { .. } if poisoned => {}
             Event::Observed(_) if matches!(verdict, Verdict::Quarantined(_)) => {}
             Event::Observed(observed) => {
-                if self.recognise(draft, observed) == Recognition::First {
-                    self.take_in(draft.now, observed);
+                let device = self.inventory.devices.seat(&observed.device).unwrap_or(Seat::NOWHERE);
+                if self.recognise(draft, device, observed) == Recognition::First {
+                    self.take_in(draft.now, device, observed);
                 }
             }
             Event::Quarantined(quarantined) => {
@@ -320,19 +326,19 @@ impl Engine {
 
     fn observe(&mut self, draft: &mut Draft, observed: &Observed) -> Verdict {
         // It may have left the registry between decoding and here.
-        if self.inventory.device(&observed.device).is_none() {
+        let Some(device) = self.inventory.devices.seat(&observed.device) else {
             return Verdict::Quarantined(QuarantineReason::UnknownDevice);
-        }
-        if let Recognition::Repeat(of) = self.recognise(draft, observed) {
+        };
+        if let Recognition::Repeat(of) = self.recognise(draft, device, observed) {
             return Verdict::Duplicate { of };
         }
         if let Some(by) = observed.clock_ahead {
             self.state(draft, Fact::DeviceClockAhead { device: observed.device.clone(), by });
         }
-        if self.inventory.is_silent(&observed.device) {
+        if self.inventory.devices.at(device).is_some_and(|state| state.silence.silent()) {
             self.state(draft, Fact::DeviceHeard { device: observed.device.clone() });
         }
-        let TakenIn { judged, late, late_by, early } = self.take_in(draft.now, observed);
+        let TakenIn { judged, late, late_by, early } = self.take_in(draft.now, device, observed);
         if late > 0 {
             let device = observed.device.clone();
             self.state(draft, Fact::MeasuredLate { device, values: late, by: late_by });
@@ -350,8 +356,8 @@ impl Engine {
         }
     }
 
-    fn recognise(&mut self, draft: &Draft, observed: &Observed) -> Recognition {
-        let recent = self.inventory.devices.get_mut(&observed.device).map(|state| &mut state.recent);
+    fn recognise(&mut self, draft: &Draft, device: Seat, observed: &Observed) -> Recognition {
+        let recent = self.inventory.devices.at_mut(device).map(|state| &mut state.recent);
         self.identities.recognise(&self.limits, draft, &observed.identity, recent, &observed.ingress)
     }
 

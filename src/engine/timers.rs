@@ -17,6 +17,8 @@ use std::collections::{BTreeSet, BinaryHeap};
 pub(super) struct Timers {
     near: BTreeSet<Deadline>,
     far: BinaryHeap<Reverse<Entry>>,
+    /// The first deadline was believed, and nothing has happened to its owner since.
+    believed: Option<Owner>,
 }
 
 /// At this moment somebody is to be asked.
@@ -63,6 +65,7 @@ impl Entry {
 impl Timers {
     /// A deadline that never moves, or has come near.
     pub fn set(&mut self, deadline: Deadline) {
+        self.doubt();
         self.near.insert(deadline);
     }
 
@@ -100,6 +103,7 @@ impl Timers {
     }
 
     pub fn remove(&mut self, deadline: &Deadline) {
+        self.doubt();
         self.near.remove(deadline);
     }
 
@@ -107,7 +111,29 @@ impl Timers {
         self.near.first()
     }
 
+    /// The first deadline, if its owner need not be asked.
+    pub fn first_believed(&self) -> Option<&Deadline> {
+        self.believed.and(self.near.first())
+    }
+
+    /// The first deadline is its owner's word: it holds until something happens to the owner.
+    pub const fn believe(&mut self, owner: Owner) {
+        self.believed = Some(owner);
+    }
+
+    pub const fn doubt(&mut self) {
+        self.believed = None;
+    }
+
+    /// Something happens to this device and its asset.
+    pub fn doubt_about(&mut self, device: Seat, asset: Seat) {
+        if self.believed == Some(Owner::Device(device)) || self.believed == Some(Owner::Asset(asset)) {
+            self.doubt();
+        }
+    }
+
     pub fn drop_first(&mut self) -> Option<Deadline> {
+        self.doubt();
         self.near.pop_first()
     }
 

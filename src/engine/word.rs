@@ -6,6 +6,7 @@
 
 use super::conditions::Judged;
 use super::estimators::{Estimator, fill_settings};
+use super::inventory::AssetState;
 use super::state::Engine;
 use crate::domain::event::{Answer, Reply};
 use crate::domain::ids::AssetId;
@@ -17,7 +18,10 @@ use std::sync::Arc;
 impl Engine {
     /// Whether somebody was asked to empty it: an open task of a rule that asks whether that has happened.
     pub(super) fn emptying_asked(&self, asset: &AssetId) -> bool {
-        let Some(state) = self.inventory.assets.get(asset) else { return false };
+        self.inventory.assets.get(asset).is_some_and(|state| self.emptying_asked_of(state))
+    }
+
+    pub(super) fn emptying_asked_of(&self, state: &AssetState) -> bool {
         if state.courses.is_empty() {
             return false;
         }

@@ -41,6 +41,7 @@ pub struct ForKind {
     begins: Vec<usize>,
     layout: SlotLayout,
     asked: Asked,
+    reads_silence: bool,
 }
 
 /// What has become of one rule since an earlier rule set.
@@ -148,6 +149,7 @@ impl ForKind {
         });
         self.begins = std::iter::once(0).chain(ends).collect();
         self.asked = Asked::by(&self.rules);
+        self.reads_silence = self.rules.iter().any(|rule| rule.reads_silence());
     }
 
     /// In the order of their files.
@@ -172,6 +174,12 @@ impl ForKind {
     #[must_use]
     pub fn questions(&self) -> &[Question] {
         &self.asked.questions
+    }
+
+    /// Whether a verdict depends on `silent()`.
+    #[must_use]
+    pub const fn reads_silence(&self) -> bool {
+        self.reads_silence
     }
 
     /// Words of memory of all rules together.
