@@ -36,6 +36,8 @@ impl Tally {
                 Fact::TaskCompleted { .. } => &self.completed,
                 Fact::DelayStarted { .. }
                 | Fact::DelayCancelled { .. }
+                | Fact::ShadowRaised { .. }
+                | Fact::ShadowEnded { .. }
                 | Fact::AlarmReactivated { .. }
                 | Fact::ReturnedToNormal { .. }
                 | Fact::Acknowledged { .. }

@@ -13,12 +13,15 @@ use crate::domain::ids::{AlarmId, AssetId, AssetKind, DeviceId, RuleId, TaskId};
 use crate::domain::reason::Verdict;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::Engine;
-use crate::telemetry::services::{Meter, Work};
+use crate::telemetry::services::{Meter, Work, in_shadow};
+use metrics::Counter;
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
 /// Services told apart in the life of a process; those of later configurations count as `other`.
 const SERVICES_MAX: usize = 200;
+/// Rules in shadow told apart in the life of a process; later ones count as `other`.
+const SHADOWS_MAX: usize = 200;
 /// The first two of the list.
 const NONE: usize = 0;
 const OTHER: usize = 1;
@@ -29,6 +32,7 @@ pub struct Usage {
     by_kind: FxHashMap<AssetKind, usize>,
     alarms: FxHashMap<AlarmId, Open>,
     tasks: FxHashMap<TaskId, Open>,
+    shadows: FxHashMap<RuleId, Counter>,
 }
 
 /// An alarm or a task that has not ended.
@@ -47,7 +51,8 @@ impl Usage {
     pub fn new(engine: &Engine) -> Self {
         let services = ["none", "other"].map(|name| (SmolStr::new(name), Meter::new(name))).into();
         let (by_rule, by_kind) = Default::default();
-        let mut usage = Self { services, by_rule, by_kind, alarms: FxHashMap::default(), tasks: FxHashMap::default() };
+        let (alarms, tasks, shadows) = Default::default();
+        let mut usage = Self { services, by_rule, by_kind, alarms, tasks, shadows };
         usage.refresh(engine);
         usage.count_devices(engine);
         for alarm in engine.alarms().filter(|alarm| !alarm.cause.exercise) {
@@ -112,6 +117,7 @@ impl Usage {
             Fact::AlarmRaised { alarm, rule, priority, cause, .. } if !cause.exercise => {
                 self.raised(*alarm, rule, *priority, at);
             }
+            Fact::ShadowRaised { rule, cause, .. } if !cause.exercise => self.in_shadow(rule),
             Fact::Acknowledged { alarm, .. } => self.seen(*alarm, at),
             Fact::AlarmClosed { alarm } => self.closed(*alarm),
             Fact::TaskRequested { task, alarm, .. } => self.requested(*task, *alarm, at),
@@ -122,6 +128,8 @@ impl Usage {
             Fact::AlarmRaised { .. }
             | Fact::DelayStarted { .. }
             | Fact::DelayCancelled { .. }
+            | Fact::ShadowRaised { .. }
+            | Fact::ShadowEnded { .. }
             | Fact::AlarmReactivated { .. }
             | Fact::ReturnedToNormal { .. }
             | Fact::TaskOffered { .. }
@@ -144,6 +152,18 @@ impl Usage {
         work.raised.increment(1);
         work.alarms_open.increment(1.0);
         work.unacknowledged.increment(1.0);
+    }
+
+    fn in_shadow(&mut self, rule: &RuleId) {
+        if let Some(known) = self.shadows.get(rule) {
+            known.increment(1);
+        } else if self.shadows.len() < SHADOWS_MAX {
+            let counter = in_shadow(rule.as_str());
+            counter.increment(1);
+            self.shadows.insert(rule.clone(), counter);
+        } else {
+            in_shadow("other").increment(1);
+        }
     }
 
     fn seen(&mut self, alarm: AlarmId, at: Timestamp) {

@@ -103,6 +103,8 @@ impl<'a> Batch<'a> {
             }
             Fact::DelayStarted { .. }
             | Fact::DelayCancelled { .. }
+            | Fact::ShadowRaised { .. }
+            | Fact::ShadowEnded { .. }
             | Fact::DeliveryEnded { .. }
             | Fact::DeviceClockAhead { .. }
             | Fact::MeasuredLate { .. }
@@ -155,6 +157,8 @@ impl<'a> Batch<'a> {
             }),
             Fact::DelayStarted { .. }
             | Fact::DelayCancelled { .. }
+            | Fact::ShadowRaised { .. }
+            | Fact::ShadowEnded { .. }
             | Fact::AlarmRaised { .. }
             | Fact::AlarmReactivated { .. }
             | Fact::ReturnedToNormal { .. }

@@ -74,6 +74,13 @@ struct Rule {
     on_delay: Option<()>,
     /// The condition is a moment, such as the press of a button: the alarm waits for a person, not for a value.
     momentary: Option<bool>,
+    /// It decides when a value arrives, although others may come from before it. Every rule of priority 1 does.
+    eager: Option<bool>,
+    /// What becomes of a value that came too late to be judged in its place.
+    #[schemars(extend("enum" = ["ignore", "raise"]))]
+    when_late: Option<String>,
+    /// It is judged like any other and raises nothing: what it would have raised is noted.
+    shadow: Option<bool>,
     /// 1 act at once, 2 within half an hour, 3 this shift, 4 next plan.
     #[schemars(range(min = 1, max = 4))]
     priority: u8,

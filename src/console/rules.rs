@@ -24,6 +24,9 @@ struct RuleWire {
     #[serde(skip_serializing_if = "is_zero")]
     on_delay_s: u64,
     momentary: bool,
+    /// It raises nothing: what it would have raised is noted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    shadow: bool,
     when: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     normal_when: Option<String>,
@@ -65,6 +68,7 @@ impl From<&Rule> for RuleWire {
             respond_within_s: seconds(rule.rationale.respond_within),
             on_delay_s: seconds(rule.on_delay),
             momentary: rule.momentary,
+            shadow: rule.shadow,
             when: rule.conditions.when.clone(),
             normal_when: rule.conditions.normal_when.clone(),
             unless: rule.conditions.unless.clone(),

@@ -35,6 +35,17 @@ pub enum Fact {
         rule: RuleId,
         asset: AssetId,
     },
+    /// The rule is in shadow: it would have raised an alarm, and nobody is told.
+    ShadowRaised {
+        rule: RuleId,
+        asset: AssetId,
+        cause: Cause,
+    },
+    /// What it would have raised would have returned to normal, or it is in shadow no more.
+    ShadowEnded {
+        rule: RuleId,
+        asset: AssetId,
+    },
     AlarmRaised {
         alarm: AlarmId,
         rule: RuleId,

@@ -71,6 +71,8 @@ pub enum CancelReason {
     AssetRemoved,
     /// The rule that asked for it is no longer in force.
     RuleRemoved,
+    /// The rule that asked for it is in shadow from here on.
+    RuleInShadow,
 }
 
 impl TaskStatus {
@@ -140,6 +142,7 @@ impl CancelReason {
             Self::Operator => "operator",
             Self::AssetRemoved => "asset-removed",
             Self::RuleRemoved => "rule-removed",
+            Self::RuleInShadow => "rule-in-shadow",
         }
     }
 }

@@ -17,6 +17,10 @@ use crate::rules::Rule;
 impl Engine {
     /// The condition holds: raises the alarm, or wakes the one that had returned to normal without being settled.
     pub(super) fn raise(&mut self, draft: &mut Draft, rule: &Rule, asset: &AssetId, cause: Cause) {
+        if rule.shadow {
+            self.raise_in_shadow(draft, rule, asset, cause);
+            return;
+        }
         let known = self.alarm_of(&rule.id, asset);
         let observed_at = cause.observed_at;
         let alarm = if let Some(alarm) = known {
@@ -127,7 +131,9 @@ impl Engine {
                 }
             }
             Fact::AlarmClosed { alarm } => self.close(*alarm),
-            Fact::TaskRequested { .. }
+            Fact::ShadowRaised { .. }
+            | Fact::ShadowEnded { .. }
+            | Fact::TaskRequested { .. }
             | Fact::TaskOffered { .. }
             | Fact::TaskWaiting { .. }
             | Fact::OfferExpired { .. }

@@ -7,6 +7,7 @@ use super::answers::answer;
 use super::arrivals::age;
 use super::inventory::AssetState;
 use super::order::Order;
+use super::shadow::normal;
 use super::spare::{give_back, lend};
 use super::state::{Draft, Engine};
 use super::table::Seat;
@@ -194,7 +195,8 @@ impl Engine {
                 self.timers.ask(at, Owner::Rule(seat, place));
             }
             // Nearly always nothing holds, nothing did, and nothing follows. In order, what did is not known yet.
-            if holds(&evaluation) || in_order || state.courses.iter().any(|(of, _)| *of == place) {
+            let course = state.courses.iter().any(|(of, _)| *of == place);
+            if holds(&evaluation) || in_order || rule.shadow || course {
                 let renewed = fresh.is_some_and(|fresh| fresh.renews(rule));
                 findings.push(Finding { place, rule: Arc::clone(rule), evaluation, renewed, late });
             }
@@ -310,15 +312,17 @@ impl Engine {
         };
         let alarm = state.alarm(*place).and_then(|id| self.alarms.get(&id));
         if let Some(alarm) = alarm.filter(|alarm| alarm.active) {
-            let normal = match evaluation.normal_when {
-                Some(truth) => truth == Truth::True,
-                None => evaluation.when == Truth::False,
-            };
             let id = alarm.id;
-            if normal {
+            if normal(evaluation) {
                 self.return_to_normal(draft, id, cause.observed_at);
             } else if holds && *renewed {
                 self.ask_again(draft, id, rule, cause.observed_at);
+            }
+            return;
+        }
+        if self.raised_in_shadow(rule, asset) {
+            if normal(evaluation) {
+                self.end_shadow(draft, &rule.id, asset);
             }
             return;
         }
@@ -338,7 +342,9 @@ impl Engine {
     /// already does.
     fn settle_late(&mut self, draft: &mut Draft, asset: &AssetId, finding: &Finding, cause: Cause) {
         let known = self.alarm_of(&finding.rule.id, asset);
-        if known.is_none() {
+        if finding.rule.shadow {
+            self.late_in_shadow(draft, &finding.rule, asset, cause);
+        } else if known.is_none() {
             let observed_at = cause.observed_at;
             self.raise(draft, &finding.rule, asset, cause);
             if let Some(alarm) = self.alarm_of(&finding.rule.id, asset) {

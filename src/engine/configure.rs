@@ -18,10 +18,12 @@ impl Engine {
         let Some(rules) = rules else { return Verdict::Refused(Refusal::InvalidConfiguration) };
         let judged = self.let_go_under(configuration);
         self.settle(draft, judged);
+        let earlier = self.rules.clone();
         self.put_in_force(draft.now, configuration, rules);
         for alarm in self.alarms_without_rule() {
             self.dismiss(draft, alarm, CancelReason::RuleRemoved);
         }
+        self.turn_shadows(draft, &earlier);
         Verdict::Accepted
     }
 

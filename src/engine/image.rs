@@ -7,6 +7,7 @@
 use super::estimators::Estimator;
 use super::inventory::{AssetState, DeviceState};
 use super::passages::Passage;
+use super::shadow::Shadow;
 use super::state::Engine;
 use super::tasks::TaskState;
 use crate::domain::alarm::{Alarm, Cause};
@@ -15,8 +16,8 @@ use crate::domain::configuration::Configuration;
 use crate::domain::crew::Crew;
 use crate::domain::decision::Delivery;
 use crate::domain::ids::{
-    AlarmId, AreaId, AssetKind, ClientId, CommandId, ContentHash, CrewId, DeviceId, PersonId, PropertyName, RuleId,
-    Seq, TaskId,
+    AlarmId, AreaId, AssetId, AssetKind, ClientId, CommandId, ContentHash, CrewId, DeviceId, PersonId, PropertyName,
+    RuleId, Seq, TaskId,
 };
 use crate::domain::observation::{Quality, Value};
 use crate::domain::person::Person;
@@ -39,6 +40,7 @@ pub struct Image {
     pub devices: Vec<DeviceImage>,
     pub alarms: Vec<Alarm>,
     pub last_alarm: AlarmId,
+    pub shadows: Vec<(RuleId, AssetId, Shadow)>,
     pub tasks: Vec<TaskImage>,
     pub last_task: TaskId,
     pub last_offered: Vec<(CrewId, Seq)>,
@@ -163,6 +165,11 @@ impl Engine {
             devices,
             alarms: self.alarms.values().cloned().collect(),
             last_alarm: self.last_alarm,
+            shadows: self
+                .shadows
+                .iter()
+                .map(|(rule, asset, shadow)| (rule.clone(), asset.clone(), shadow.clone()))
+                .collect(),
             tasks: self.tasks.states().map(TaskImage::from).collect(),
             last_task: self.tasks.last,
             last_offered: self.tasks.last_offered.iter().map(|(crew, seq)| (crew.clone(), *seq)).collect(),

@@ -2,6 +2,7 @@
 
 use super::answers::answers;
 use super::conditions::place_of;
+use super::shadow::Shadow;
 use super::state::Engine;
 use crate::domain::alarm::{Alarm, Cause};
 use crate::domain::asset::Asset;
@@ -20,6 +21,8 @@ pub struct Insight<'a> {
     pub delay: Option<(Timestamp, &'a Cause)>,
     /// The alarm it raised that is not settled.
     pub alarm: Option<&'a Alarm>,
+    /// What it would have raised and would not be over, while it is in shadow.
+    pub shadow: Option<&'a Shadow>,
     /// Tasks about that alarm, oldest first.
     pub tasks: Vec<&'a Task>,
     /// When what the rule says may turn without a message.
@@ -78,6 +81,7 @@ impl Engine {
             explanation,
             delay: state.delay(place).map(|delay| (delay.due, &delay.cause)),
             alarm,
+            shadow: self.shadows.get(&rule.id, asset),
             tasks: self.tasks.iter().filter(about).collect(),
             turn: self.turn_due(&rule.id, asset),
             held_back: order.map(|order| order.held_back(rule)),

@@ -12,6 +12,7 @@ impl Engine {
         self.check_tasks(&mut broken);
         self.check_deliveries(&mut broken);
         self.check_orders(&mut broken);
+        self.check_shadows(&mut broken);
         if self.calendars().is_some_and(|calendars| !calendars.in_order()) {
             broken.push("the tables of the calendars are not in order".to_owned());
         }
@@ -68,6 +69,20 @@ impl Engine {
         }
         if held_back != self.held_back {
             broken.push(format!("{held_back} values are held back, and {} are counted", self.held_back));
+        }
+    }
+
+    fn check_shadows(&self, broken: &mut Vec<String>) {
+        for (rule, asset, _) in self.shadows.iter() {
+            let known = self.rules.rule(rule);
+            if known.is_none_or(|rule| !rule.shadow) || self.standing(rule, asset).is_none() {
+                broken.push(format!("{rule} would have raised an alarm for {asset}, and is not in shadow there"));
+            }
+        }
+        for alarm in self.alarms.values() {
+            if self.rules.rule(&alarm.rule).is_some_and(|rule| rule.shadow) {
+                broken.push(format!("alarm {} is open, and its rule {} is in shadow", alarm.id, alarm.rule));
+            }
         }
     }
 

@@ -26,6 +26,7 @@ mod order;
 mod passages;
 mod register;
 mod restore;
+mod shadow;
 mod spare;
 mod state;
 mod table;
@@ -42,4 +43,5 @@ pub use image::{AssetImage, ConditionImage, DeviceImage, Image, OrderImage, Pass
 pub use inspect::{HeldBack, Insight};
 pub use inventory::Inventory;
 pub use restore::{Fitted, Ground, Restoring};
+pub use shadow::Shadow;
 pub use state::{Engine, Limits};

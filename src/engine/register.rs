@@ -46,6 +46,7 @@ impl Engine {
                     self.inventory.people.insert(person.id.clone(), person.clone());
                 }
                 RegistryChange::RemoveAsset(asset) => {
+                    self.shadows.forget(asset);
                     let gone = self.inventory.assets.remove(asset).and_then(|state| state.order);
                     self.held_back -= gone.map_or(0, |order| order.waiting.len());
                 }
@@ -113,6 +114,7 @@ impl Engine {
             Some(state) => {
                 let fresh = state.asset.kind != asset.kind || state.asset.person != asset.person;
                 if fresh {
+                    self.shadows.forget(&asset.id);
                     let devices = std::mem::take(&mut state.devices);
                     let begun = AssetState { devices, ..AssetState::new(asset.clone(), &self.rules) };
                     let before = std::mem::replace(state, begun);

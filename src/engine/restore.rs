@@ -62,6 +62,9 @@ impl Restoring {
         engine.inventory.people = image.people.into_iter().map(|person| (person.id.clone(), person)).collect();
         engine.alarms = image.alarms.into_iter().map(|alarm| (alarm.id, alarm)).collect();
         engine.last_alarm = image.last_alarm;
+        for (rule, asset, shadow) in image.shadows {
+            engine.shadows.put(rule, asset, shadow);
+        }
         engine.tasks.last = image.last_task;
         engine.tasks.last_offered = image.last_offered.into_iter().collect();
         engine.commands = image.commands.into();

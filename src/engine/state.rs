@@ -5,6 +5,7 @@ use super::deliveries::Deliveries;
 use super::estimators::Neighbourhoods;
 use super::identity::{Identities, Recognition};
 use super::inventory::Inventory;
+use super::shadow::Shadows;
 use super::spare::Spare;
 use super::table::Seat;
 use super::tasks::Tasks;
@@ -62,6 +63,7 @@ pub struct Engine {
     pub(super) identities: Identities,
     pub(super) alarms: BTreeMap<AlarmId, Alarm>,
     pub(super) last_alarm: AlarmId,
+    pub(super) shadows: Shadows,
     pub(super) tasks: Tasks,
     pub(super) deliveries: Deliveries,
     pub(super) commands: VecDeque<(CommandId, Seq)>,
@@ -94,6 +96,7 @@ impl Engine {
             identities: Identities::default(),
             alarms: BTreeMap::new(),
             last_alarm: AlarmId(0),
+            shadows: Shadows::default(),
             tasks: Tasks::default(),
             deliveries: Deliveries::default(),
             commands: VecDeque::new(),
@@ -317,6 +320,7 @@ impl Engine {
             | Fact::TaskStage { .. }
             | Fact::TaskCompleted { .. }
             | Fact::TaskCancelled { .. } => self.establish_task(draft, fact),
+            Fact::ShadowRaised { .. } | Fact::ShadowEnded { .. } => self.establish_shadow(draft, fact),
             Fact::DeliveryEnded { delivery, .. } => self.deliveries.remove(*delivery),
             Fact::DeviceSilent { device } => self.inventory.set_silent(device, true),
             Fact::DeviceHeard { device } => self.inventory.set_silent(device, false),

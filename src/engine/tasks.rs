@@ -344,6 +344,8 @@ impl Engine {
             }
             Fact::DelayStarted { .. }
             | Fact::DelayCancelled { .. }
+            | Fact::ShadowRaised { .. }
+            | Fact::ShadowEnded { .. }
             | Fact::AlarmRaised { .. }
             | Fact::AlarmReactivated { .. }
             | Fact::ReturnedToNormal { .. }

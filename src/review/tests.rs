@@ -183,7 +183,7 @@ fn rules_that_remember_too_much_are_a_fault_that_names_the_costliest() {
     let bytes = 168 + 16 + 16 + 168 + 80;
     let message =
         format!("the rules for `bin` remember {bytes} bytes about each asset, 428 MiB about 1000000: at most 400 MiB");
-    assert_eq!(found, [(Some((29, 1)), message.as_str())]);
+    assert_eq!(found, [(Some((35, 1)), message.as_str())]);
     let suggestion = report.faults[0].suggestion.as_deref().unwrap();
     assert!(
         suggestion.starts_with("the costliest are `three` 264 bytes, `one` 168 bytes, `two` 16 bytes; "),
@@ -203,7 +203,7 @@ fn faults_of_the_environment_are_shown_without_their_value() {
 
 /// A rule with every key the schema knows.
 const WHOLE: &str = "[[rule]]\nid = 'r'\napplies_to = 'bin'\nwhen = 'tilt'\nnormal_when = '!tilt'\nunless = 'silent()'\n\
-    on_delay = '1m'\nmomentary = false\npriority = 3\nowner = 'o'\nrespond_within = '1d'\ntask = { kind = 'k', skill = 's' }\n\
+    on_delay = '1m'\nmomentary = false\neager = false\nwhen_late = 'ignore'\nshadow = false\npriority = 3\nowner = 'o'\nrespond_within = '1d'\ntask = { kind = 'k', skill = 's' }\n\
     cause = { en = 'e', da = 'd' }\nconsequence = { en = 'e', da = 'd' }\nresponse = { en = 'e', da = 'd' }\n";
 
 #[test]

@@ -32,6 +32,6 @@ pub use memory::{CallName, Memory, Remembered};
 pub use outcome::Outcome;
 pub use question::{About, Ahead, Followed, Happening, Quantity, Question};
 pub use rule::{Conditions, Rationalisation, Rule, TaskTemplate, Text, WhenLate};
-pub use set::{Became, Budget, ForKind, RuleChange, RuleSet, compile};
+pub use set::{Became, Budget, ForKind, RuleChange, RuleSet, Shade, compile};
 pub use truth::Truth;
 pub use vocabulary::{SlotLayout, Vocabulary};

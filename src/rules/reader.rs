@@ -36,6 +36,7 @@ pub(super) fn read_rule(mut section: Section<'_>, file: &SmolStr, vocabulary: &V
     let momentary = section.optional("momentary").and_then(|field| momentary(&field, found.normal_when.is_some()));
     let eager = section.optional("eager").and_then(|field| eager(&field, priority));
     let when_late = section.optional("when_late").and_then(|field| when_late(&field));
+    let shadow = section.optional("shadow").and_then(|field| field.boolean());
     let task = section.optional("task").and_then(|field| task(field.section()?));
     let rationale = rationale(&mut section);
     section.finish();
@@ -52,6 +53,7 @@ pub(super) fn read_rule(mut section: Section<'_>, file: &SmolStr, vocabulary: &V
         momentary,
         eager: eager.unwrap_or_else(|| eager_by_default(priority)),
         when_late: when_late.unwrap_or_else(|| when_late_by_default(priority, momentary)),
+        shadow: shadow.unwrap_or_default(),
         task,
         rationale: rationale?,
         lowered: lowered?,
@@ -75,7 +77,8 @@ fn version(rule: &Rule) -> RuleVersion {
     let when_late = Some(rule.when_late).filter(|told| *told != when_late_by_default(*priority, *momentary));
     let otherwise =
         if eager.is_some() || when_late.is_some() { format!(" {eager:?} {when_late:?}") } else { String::new() };
-    RuleVersion(fingerprint(&format!("{decides:?} {when:?} {unless:?} {normal_when:?}{otherwise}")))
+    let shadow = if rule.shadow { " shadow" } else { "" };
+    RuleVersion(fingerprint(&format!("{decides:?} {when:?} {unless:?} {normal_when:?}{otherwise}{shadow}")))
 }
 
 fn conditions(found: &Found<'_>, kind: Option<&AssetKind>, vocabulary: &Vocabulary) -> Option<Lowered> {

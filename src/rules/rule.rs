@@ -27,6 +27,8 @@ pub struct Rule {
     /// It decides when a value arrives, and does not wait for values that may still come between.
     pub eager: bool,
     pub when_late: WhenLate,
+    /// It is judged like any other and remembers the same, but raises nothing: what it would have raised is noted.
+    pub shadow: bool,
     /// The work it asks for; without it an alarm is for the operator alone.
     pub task: Option<TaskTemplate>,
     pub rationale: Rationalisation,
@@ -141,6 +143,13 @@ impl Rule {
     #[must_use]
     pub fn judges_like(&self, other: &Self) -> bool {
         (self.momentary, self.eager) == (other.momentary, other.eager) && self.lowered == other.lowered
+    }
+
+    /// Whether both rules raise the same about the same asset at the same moments, in shadow or not.
+    #[must_use]
+    pub fn raises_like(&self, other: &Self) -> bool {
+        self.judges_like(other)
+            && (&self.applies_to, self.on_delay, self.when_late) == (&other.applies_to, other.on_delay, other.when_late)
     }
 
     /// How many calls with a memory the rule makes.

@@ -49,6 +49,17 @@ pub struct ForKind {
 pub struct RuleChange {
     pub rule: RuleId,
     pub became: Became,
+    pub shadow: Shade,
+}
+
+/// Whether a rule raises nothing, before and after a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shade {
+    /// It raises alarms, as before.
+    Live,
+    Enters,
+    Stays,
+    Leaves,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -286,7 +297,14 @@ impl RuleSet {
                 (None, _) => Became::New,
                 (Some(_), None) => Became::Removed,
             };
-            Some(RuleChange { rule: id.clone(), became })
+            let in_shadow = |rules: &Self| rules.rules.get(id).is_some_and(|rule| rule.shadow);
+            let shadow = match (in_shadow(earlier), in_shadow(self)) {
+                (false, true) => Shade::Enters,
+                (true, true) => Shade::Stays,
+                (true, false) if self.rules.contains_key(id) => Shade::Leaves,
+                (true | false, false) => Shade::Live,
+            };
+            Some(RuleChange { rule: id.clone(), became, shadow })
         };
         let ids: BTreeSet<&RuleId> = earlier.rules.keys().chain(self.rules.keys()).collect();
         ids.into_iter().filter_map(change).collect()

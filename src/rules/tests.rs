@@ -365,7 +365,7 @@ fn every_fault_of_every_file_is_found_in_one_go() {
     a.toml:5:12 [5] `priority` is 5, outside its limits
         from 1 to 4
     a.toml:6:1 [onn_delay] unknown key `onn_delay` in `rule`
-        did you mean `on_delay`? known: `applies_to`, `cause`, `consequence`, `eager`, `id`, `momentary`, `normal_when`, `on_delay`, `owner`, `priority`, `respond_within`, `response` and 4 more
+        did you mean `on_delay`? known: `applies_to`, `cause`, `consequence`, `eager`, `id`, `momentary`, `normal_when`, `on_delay`, `owner`, `priority`, `respond_within`, `response` and 5 more
     a.toml:7:8 [] `skill` is missing in `rule.task`
         add a line such as skill = "waste"
     a.toml:8:16 [""] `en` is empty

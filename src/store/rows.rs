@@ -230,6 +230,8 @@ fn from_fact(fact: &Fact) -> Option<Row> {
         Fact::TaskCancelled { task, reason } => Row::Task(*task, TaskChange::Cancelled(*reason)),
         Fact::DelayStarted { .. }
         | Fact::DelayCancelled { .. }
+        | Fact::ShadowRaised { .. }
+        | Fact::ShadowEnded { .. }
         | Fact::DeliveryEnded { .. }
         | Fact::DeviceSilent { .. }
         | Fact::DeviceHeard { .. }

@@ -90,6 +90,10 @@ const PRIORITY: Label = closed("priority", &["1", "2", "3", "4"]);
 const BROKER: Label = limited("broker", "the brokers of the configuration, at most 16");
 const SERVICE: Label =
     limited("service", "the rule files, at most 200 in the life of a process; `other` beyond, `none` without a rule");
+const SHADOW: Label = limited(
+    "rule",
+    "the rules in shadow that would have raised something, at most 200 in the life of a process; `other` beyond",
+);
 const BY_WORK: &[Label] = &[SERVICE, PRIORITY];
 const BY_BROKER: &[Label] = &[BROKER];
 const BY_QUEUE: &[Label] = &[QUEUE];
@@ -129,6 +133,11 @@ pub const CATALOGUE: &[Metric] = &[
     gauge("rettidig_service_devices", &[SERVICE], "Devices registered."),
     gauge("rettidig_service_devices_silent", &[SERVICE], "Devices that have not spoken for four of their intervals."),
     counter("rettidig_alarms_raised_total", BY_WORK, "Alarms raised, exercises left out."),
+    counter(
+        "rettidig_rule_shadow_raised_total",
+        &[SHADOW],
+        "Alarms that rules in shadow would have raised, exercises left out.",
+    ),
     gauge("rettidig_alarms_open", BY_WORK, "Alarms that are not closed, exercises left out."),
     gauge("rettidig_alarms_unacknowledged", BY_WORK, "Open alarms that nobody has seen, exercises left out."),
     gauge(

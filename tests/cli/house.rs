@@ -72,6 +72,12 @@ impl House {
         fs::write(self.path(name), text).unwrap();
     }
 
+    pub fn change(&self, file: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(self.path(file)).unwrap();
+        assert!(text.contains(from), "{file} has no {from:?}");
+        self.write(file, &text.replace(from, to));
+    }
+
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rettidig"));
         command.args(arguments).current_dir(self.folder.path());

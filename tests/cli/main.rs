@@ -14,6 +14,7 @@ mod readme;
 mod reload;
 mod reports;
 mod scenarios;
+mod shadow;
 mod start;
 mod store;
 

@@ -19,12 +19,12 @@ use serde_json::json;
 use std::collections::BTreeMap;
 
 /// Saturday 2 March 2024, midnight in Denmark, and so many minutes.
-fn at(minutes: i64) -> Timestamp {
+pub fn at(minutes: i64) -> Timestamp {
     Timestamp::from_micros(1_709_334_000_000_000) + Span::from_mins(minutes)
 }
 
 /// A data folder in which things happen at moments that a test chooses.
-struct History {
+pub struct History {
     foundation: Foundation,
     clock: Clock,
     messages: u8,
@@ -66,7 +66,7 @@ impl History {
     }
 
     /// Deadlines on the way come at their own moments.
-    fn until(&mut self, to: Timestamp) {
+    pub fn until(&mut self, to: Timestamp) {
         while let Some(deadline) = self.foundation.engine.next_deadline().filter(|deadline| deadline.at <= to) {
             self.clock.advance(deadline.at);
             self.happens(Event::Due(deadline));
@@ -78,7 +78,7 @@ impl History {
         self.foundation.decide(event).unwrap();
     }
 
-    fn report(&mut self, minutes: i64, device: &str, values: &[(&str, Value)]) {
+    pub fn report(&mut self, minutes: i64, device: &str, values: &[(&str, Value)]) {
         self.until(at(minutes));
         let event = self.message(minutes, device, values);
         self.happens(event);
@@ -112,19 +112,19 @@ impl History {
         })
     }
 
-    fn snapshot(&mut self) {
+    pub fn snapshot(&mut self) {
         let engine = &self.foundation.engine;
         let sections = write_image(&engine.image()).unwrap();
         self.foundation.journal.save_snapshot(engine.seq(), IMAGE_VERSION, sections).unwrap();
     }
 }
 
-fn number(value: f64) -> Value {
+pub fn number(value: f64) -> Value {
     Value::Number(Finite::new(value).unwrap())
 }
 
 /// Half full at 08:00, 85 % at 09:00, emptied at 10:00.
-fn a_day_of_a_bin(house: &House) -> History {
+pub fn a_day_of_a_bin(house: &House) -> History {
     let mut history = History::begin(house);
     history.report(480, "level-1", &[("fill", number(0.62))]);
     history.report(540, "level-1", &[("fill", number(0.85))]);

@@ -7,12 +7,6 @@ const WASTE: &str = "config/rules/waste.toml";
 const STORIES: &str = "config/rules/scenarios/waste.toml";
 
 impl House {
-    fn change(&self, file: &str, from: &str, to: &str) {
-        let text = std::fs::read_to_string(self.path(file)).unwrap();
-        assert!(text.contains(from), "{file} has no {from:?}");
-        self.write(file, &text.replace(from, to));
-    }
-
     /// A house with one file of scenarios.
     fn telling(stories: &str) -> Self {
         let house = Self::plain();

@@ -39,7 +39,13 @@ fn rule(row: &RuleRow) -> String {
         calls.iter().map(|call| format!("\n  {what} {call}")).collect::<Vec<_>>().concat()
     };
     let (kept, begun) = (calls("goes on where it was:", &row.kept), calls("begins anew:", &row.begun));
-    format!("\nrule {} {}{kept}{begun}", row.rule, row.became)
+    let shadow = match row.shadow.as_deref() {
+        Some("enters") => ", in shadow from here on: it raises nothing",
+        Some("stays") => ", in shadow still",
+        Some("leaves") => ", out of the shadow: it raises alarms from here on",
+        Some(_) | None => "",
+    };
+    format!("\nrule {} {}{shadow}{kept}{begun}", row.rule, row.became)
 }
 
 pub(super) fn fault(fault: &FaultRow) -> String {

@@ -13,7 +13,7 @@ use crate::config::{ConfigError, Settings};
 use crate::domain::event::Event;
 use crate::domain::reason::Verdict;
 use crate::domain::time::Timestamp;
-use crate::rules::{Became, RuleChange};
+use crate::rules::{Became, RuleChange, Shade};
 use std::sync::Arc;
 
 /// What a reload reads and changes. Cheap to clone.
@@ -53,7 +53,14 @@ fn row(change: RuleChange) -> RuleRow {
         Became::Removed => ("removed", Vec::new(), Vec::new()),
         Became::Changed { kept, begun } => ("changed", kept, begun),
     };
-    RuleRow { rule: change.rule.to_string(), became: became.to_owned(), kept, begun }
+    let shadow = match change.shadow {
+        Shade::Live => None,
+        Shade::Enters => Some("enters"),
+        Shade::Stays => Some("stays"),
+        Shade::Leaves => Some("leaves"),
+    };
+    let shadow = shadow.map(str::to_owned);
+    RuleRow { rule: change.rule.to_string(), became: became.to_owned(), kept, begun, shadow }
 }
 
 /// Decoding takes on the types before the event is decided, because the registry is read again right after it.

@@ -149,6 +149,9 @@ pub struct RuleRow {
     /// Calls that begin anew.
     #[serde(default)]
     pub begun: Vec<String>,
+    /// It `enters`, `stays` in or `leaves` the shadow; none when it raises alarms, as before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<String>,
 }
 
 /// How a running gateway is.

@@ -60,7 +60,8 @@ fn run(text: &str, restart_every: usize) -> String {
             assert_eq!(engine.image(), image, "restoring gave another image");
         }
         script.learn(&decision);
-        if script.is_told(&event) {
+        let changes_alarms = matches!(event, Event::Configured(_)) && !decision.facts.is_empty();
+        if script.is_told(&event) || changes_alarms {
             told += &tell(now, &event, &decision);
         }
     }

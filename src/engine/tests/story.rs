@@ -41,6 +41,11 @@ fn fact_text(fact: &Fact) -> String {
             format!("{rule} waits for {asset} until {}", script::clock_text(*due))
         }
         Fact::DelayCancelled { rule, asset } => format!("{rule} waits no more for {asset}"),
+        Fact::ShadowRaised { rule, asset, cause } => format!(
+            "in shadow: {rule} would have raised an alarm for {asset}, observed {}",
+            script::clock_text(cause.observed_at)
+        ),
+        Fact::ShadowEnded { rule, asset } => format!("in shadow: {rule} would be over for {asset}"),
         Fact::AlarmRaised { alarm, rule, asset, priority, cause } => format!(
             "alarm {alarm} raised: {rule} for {asset}, priority {}, observed {}{}{}",
             priority.number(),

@@ -334,11 +334,13 @@ pub fn facts() -> Vec<Fact> {
         Fact::DeviceClockAhead { device: "bin-7-sensor".into(), by: Span::from_mins(7) },
         Fact::MeasuredLate { device: "bin-7-sensor".into(), values: 3, by: Span::from_hours(2) },
         Fact::ReleasedEarly { asset: asset(), values: 4 },
+        Fact::ShadowRaised { rule: rule(), asset: asset(), cause: cause() },
+        Fact::ShadowEnded { rule: rule(), asset: asset() },
     ]
 }
 
 /// How many variants [`Fact`] has; it grows together with [`fact_name`].
-pub const FACT_VARIANTS: usize = 22;
+pub const FACT_VARIANTS: usize = 24;
 
 pub fn fact_name(fact: &Fact) -> &'static str {
     match fact {
@@ -368,6 +370,8 @@ pub fn fact_name(fact: &Fact) -> &'static str {
         Fact::DeviceClockAhead { .. } => "device-clock-ahead",
         Fact::MeasuredLate { .. } => "measured-late",
         Fact::ReleasedEarly { .. } => "released-early",
+        Fact::ShadowRaised { .. } => "shadow-raised",
+        Fact::ShadowEnded { .. } => "shadow-ended",
     }
 }
 

@@ -168,6 +168,22 @@ pub enum Fact<'a> {
         #[n(1)]
         values: u32,
     },
+    #[n(22)]
+    ShadowRaised {
+        #[b(0)]
+        rule: &'a str,
+        #[b(1)]
+        asset: &'a str,
+        #[b(2)]
+        cause: Cause<'a>,
+    },
+    #[n(23)]
+    ShadowEnded {
+        #[b(0)]
+        rule: &'a str,
+        #[b(1)]
+        asset: &'a str,
+    },
 }
 
 #[derive(Encode, Decode)]
@@ -255,6 +271,10 @@ impl<'a> From<&'a decision::Fact> for Fact<'a> {
                 Self::MeasuredLate { device: device.as_str(), values: *values, by: by.as_micros() }
             }
             Domain::ReleasedEarly { asset, values } => Self::ReleasedEarly { asset: asset.as_str(), values: *values },
+            Domain::ShadowRaised { rule, asset, cause } => {
+                Self::ShadowRaised { rule: rule.as_str(), asset: asset.as_str(), cause: cause.into() }
+            }
+            Domain::ShadowEnded { rule, asset } => Self::ShadowEnded { rule: rule.as_str(), asset: asset.as_str() },
         }
     }
 }
@@ -317,6 +337,10 @@ impl From<Fact<'_>> for decision::Fact {
                 Self::MeasuredLate { device: device.into(), values, by: Span::from_micros(by) }
             }
             Fact::ReleasedEarly { asset, values } => Self::ReleasedEarly { asset: asset.into(), values },
+            Fact::ShadowRaised { rule, asset, cause } => {
+                Self::ShadowRaised { rule: rule.into(), asset: asset.into(), cause: cause.into() }
+            }
+            Fact::ShadowEnded { rule, asset } => Self::ShadowEnded { rule: rule.into(), asset: asset.into() },
         }
     }
 }

@@ -9,6 +9,7 @@ use super::observation::Value;
 use super::order::OrderState;
 use super::reason::{PriorityCode, TaskStageCode, TaskStatusCode};
 use super::registry::{Asset, Crew, Device, Person};
+use super::shadow::ShadowState;
 use crate::domain::ids::{AlarmId, AreaId, ContentHash, CrewId, PropertyName, Seq, TaskId};
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::{alarm, task};
@@ -61,6 +62,9 @@ pub struct State<'a> {
     /// Kind, area, and how often its containers have risen.
     #[b(18)]
     neighbourhoods: Option<Vec<(&'a str, Option<&'a str>, u32)>>,
+    /// Not written where there are none, as in older snapshots.
+    #[b(19)]
+    shadows: Option<Vec<ShadowState<'a>>>,
 }
 
 /// Some of the assets or devices, in order of id. Read by [`read_part`].
@@ -344,6 +348,7 @@ impl<'a> From<&'a engine::Image> for State<'a> {
             devices: Vec::new(),
             alarms: image.alarms.iter().map(Into::into).collect(),
             last_alarm: image.last_alarm.0,
+            shadows: ShadowState::all(&image.shadows),
             tasks: image.tasks.iter().map(Into::into).collect(),
             last_task: image.last_task.0,
             last_offered: image.last_offered.iter().map(|(crew, seq)| (crew.as_str(), seq.0)).collect(),
@@ -383,6 +388,7 @@ impl From<State<'_>> for engine::Image {
             devices: wire.devices.into_iter().map(Into::into).collect(),
             alarms: wire.alarms.into_iter().map(Into::into).collect(),
             last_alarm: AlarmId(wire.last_alarm),
+            shadows: wire.shadows.into_iter().flatten().map(Into::into).collect(),
             tasks: wire.tasks.into_iter().map(Into::into).collect(),
             last_task: TaskId(wire.last_task),
             last_offered: wire.last_offered.into_iter().map(|(crew, seq)| (crew.into(), Seq(seq))).collect(),

@@ -16,6 +16,7 @@ mod observation;
 mod order;
 mod reason;
 mod registry;
+mod shadow;
 
 use crate::domain;
 use decision::Decision;

@@ -75,7 +75,7 @@ numbered!(WeekdayCode = Weekday {
     7 Sunday,
 });
 
-numbered!(CancelCode = CancelReason { 0 SolvedBeforeArrival, 1 Operator, 2 AssetRemoved, 3 RuleRemoved });
+numbered!(CancelCode = CancelReason { 0 SolvedBeforeArrival, 1 Operator, 2 AssetRemoved, 3 RuleRemoved, 4 RuleInShadow });
 
 numbered!(RejectCode = RejectReason {
     0 Busy,

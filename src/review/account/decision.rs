@@ -70,10 +70,12 @@ pub fn accounts<'t>(
         }
         let of_task = |task| tasks.get(task).and_then(|alarm| known.get(alarm)).cloned();
         let (whose, version) = match fact {
-            Fact::DelayStarted { rule, asset, cause, .. } | Fact::AlarmRaised { rule, asset, cause, .. } => {
-                (Some((rule.clone(), asset.clone())), cause.rule_version)
+            Fact::DelayStarted { rule, asset, cause, .. }
+            | Fact::ShadowRaised { rule, asset, cause }
+            | Fact::AlarmRaised { rule, asset, cause, .. } => (Some((rule.clone(), asset.clone())), cause.rule_version),
+            Fact::DelayCancelled { rule, asset } | Fact::ShadowEnded { rule, asset } => {
+                (Some((rule.clone(), asset.clone())), None)
             }
-            Fact::DelayCancelled { rule, asset } => (Some((rule.clone(), asset.clone())), None),
             Fact::AlarmReactivated { alarm, cause } => (known.get(alarm).cloned(), cause.rule_version),
             Fact::ReturnedToNormal { alarm, .. }
             | Fact::Acknowledged { alarm, .. }
@@ -140,7 +142,13 @@ impl Telling<'_> {
     fn decided(&self, engine: &Engine, insight: Option<&Insight<'_>>, facts: &Facts<'_>, now: Timestamp) -> String {
         let has = |like: fn(&Fact) -> bool| facts.facts.iter().any(|fact| like(fact));
         let begins = has(|fact| {
-            matches!(fact, Fact::DelayStarted { .. } | Fact::AlarmRaised { .. } | Fact::AlarmReactivated { .. })
+            matches!(
+                fact,
+                Fact::DelayStarted { .. }
+                    | Fact::ShadowRaised { .. }
+                    | Fact::AlarmRaised { .. }
+                    | Fact::AlarmReactivated { .. }
+            )
         });
         let requested = has(|fact| matches!(fact, Fact::TaskRequested { .. }));
         let mut sentences = Vec::new();
@@ -152,6 +160,7 @@ impl Telling<'_> {
             sentences.push(format!("{cause}{values}{}.", round.map_or_else(String::new, |round| format!("; {round}"))));
         }
         // A press raises and returns to normal in one: that is no news.
+        let shadow = insight.is_some_and(|insight| insight.rule.shadow);
         let momentary = insight.is_some_and(|insight| insight.rule.momentary);
         if let Some(insight) =
             insight.filter(|_| !momentary && has(|fact| matches!(fact, Fact::ReturnedToNormal { .. })))
@@ -160,7 +169,7 @@ impl Telling<'_> {
             let values = if values.is_empty() { String::new() } else { format!(" ({values})") };
             sentences.push(self.words(format!("Back to normal{values}."), format!("Tilbage til det normale{values}.")));
         }
-        sentences.extend(facts.facts.iter().filter_map(|fact| self.done(fact)));
+        sentences.extend(facts.facts.iter().filter_map(|fact| self.done(fact, shadow)));
         let asked_nobody = has(|fact| matches!(fact, Fact::AlarmRaised { .. } | Fact::AlarmReactivated { .. }))
             && insight.is_some_and(|insight| insight.rule.task.is_none());
         if asked_nobody {
@@ -170,8 +179,15 @@ impl Telling<'_> {
     }
 
     /// What one fact means for the people concerned.
-    fn done(&self, fact: &Fact) -> Option<String> {
+    fn done(&self, fact: &Fact, shadow: bool) -> Option<String> {
         Some(match fact {
+            Fact::DelayStarted { due, .. } if shadow => {
+                let due = self.moment(*due);
+                self.words(
+                    format!("The rule is in shadow: an alarm would follow at {due} if it lasts."),
+                    format!("Reglen er i skygge: Varer det ved, ville en alarm følge kl. {due}."),
+                )
+            }
             Fact::DelayStarted { due, .. } => {
                 let due = self.moment(*due);
                 self.words(
@@ -182,6 +198,14 @@ impl Telling<'_> {
             Fact::DelayCancelled { .. } => {
                 self.words("It did not last; nobody is called.", "Det varede ikke ved; ingen kaldes.")
             }
+            Fact::ShadowRaised { .. } => self.words(
+                "The rule is in shadow: it would have raised an alarm, and nobody is told.",
+                "Reglen er i skygge: Den ville have rejst en alarm, og ingen får besked.",
+            ),
+            Fact::ShadowEnded { .. } => self.words(
+                "What the rule would have raised in shadow is over.",
+                "Det, reglen ville have rejst i skygge, er ophørt.",
+            ),
             Fact::TaskOffered { crew, .. } => {
                 self.words(format!("Sending crew {crew} the task."), format!("Sender opgaven til hold {crew}."))
             }
@@ -216,7 +240,7 @@ impl Telling<'_> {
                 CancelReason::Operator => {
                     self.words("An operator has withdrawn the task.", "En operatør har trukket opgaven tilbage.")
                 }
-                CancelReason::AssetRemoved | CancelReason::RuleRemoved => {
+                CancelReason::AssetRemoved | CancelReason::RuleRemoved | CancelReason::RuleInShadow => {
                     self.words("The task is withdrawn.", "Opgaven trækkes tilbage.")
                 }
             },

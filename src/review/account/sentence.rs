@@ -10,6 +10,9 @@ impl Telling<'_> {
     /// Whether the rule had fired, and why or why not.
     #[must_use]
     pub fn sentence(&self, insight: &Insight<'_>, since: &Since) -> String {
+        if insight.rule.shadow {
+            return self.in_shadow(insight, since);
+        }
         let when = &insight.explanation.when;
         match (insight.alarm, insight.delay) {
             (Some(alarm), _) if insight.rule.momentary => self.moment_raised(insight, alarm, since),
@@ -38,6 +41,30 @@ impl Telling<'_> {
                 self.words(format!("not fired: {why}"), format!("ikke udløst: {why}"))
             }
         }
+    }
+
+    /// Nobody is told by a rule in shadow: what it would have done.
+    fn in_shadow(&self, insight: &Insight<'_>, since: &Since) -> String {
+        let when = &insight.explanation.when;
+        if let Some(shadow) = insight.shadow {
+            let (raised_at, why) = (self.moment(shadow.raised_at), self.reasons(when, since));
+            return self.words(
+                format!("in shadow: would have raised an alarm at {raised_at}; {why}"),
+                format!("i skygge: ville have rejst en alarm kl. {raised_at}; {why}"),
+            );
+        }
+        if let Some((due, _)) = insight.delay {
+            let (due, why) = (self.moment(due), self.reasons(when, since));
+            return self.words(
+                format!("in shadow: would raise an alarm at {due} if that lasts; {why}"),
+                format!("i skygge: ville rejse en alarm kl. {due}, hvis det varer ved; {why}"),
+            );
+        }
+        let why = self.why_not(insight, since);
+        self.words(
+            format!("in shadow: would not have fired: {why}"),
+            format!("i skygge: ville ikke have udløst: {why}"),
+        )
     }
 
     fn active(&self, insight: &Insight<'_>, alarm: &Alarm, since: &Since) -> String {

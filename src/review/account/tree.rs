@@ -80,7 +80,13 @@ fn held_back(telling: &Telling<'_>, held: &HeldBack) -> String {
 }
 
 fn alarm(telling: &Telling<'_>, insight: &Insight<'_>) -> String {
-    let Some(alarm) = insight.alarm else { return "none".to_owned() };
+    if let Some(shadow) = insight.shadow {
+        let raised_at = telling.moment(shadow.raised_at);
+        return format!("none, in shadow: would have been raised {raised_at}, caused by event {}", shadow.cause.event);
+    }
+    let Some(alarm) = insight.alarm else {
+        return if insight.rule.shadow { "none, in shadow" } else { "none" }.to_owned();
+    };
     let state = if alarm.active { "active" } else { "back to normal" };
     let seen = if alarm.acknowledged { "acknowledged" } else { "not acknowledged" };
     let raised_at = telling.moment(alarm.raised_at);

@@ -21,6 +21,9 @@ pub struct WireState {
     #[serde(skip_serializing_if = "Option::is_none")]
     held_back: Option<WireHeldBack>,
     alarm: Option<WireAlarm>,
+    /// Only of a rule in shadow; empty while it would have raised nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shadow: Option<WireShadow>,
     tasks: Vec<WireTask>,
 }
 
@@ -61,6 +64,14 @@ struct WireAlarm {
     /// How old the value was, where it came too late for its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     late: Option<String>,
+}
+
+#[derive(Serialize)]
+struct WireShadow {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    would_have_raised_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caused_by: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -116,6 +127,10 @@ impl WireState {
                 raised_at: written(alarm.raised_at),
                 caused_by: alarm.cause.event.0,
                 late: alarm.cause.late.map(|age| age.to_string()),
+            }),
+            shadow: insight.rule.shadow.then(|| WireShadow {
+                would_have_raised_at: insight.shadow.map(|shadow| written(shadow.raised_at)),
+                caused_by: insight.shadow.map(|shadow| shadow.cause.event.0),
             }),
             tasks: insight
                 .tasks

@@ -294,6 +294,8 @@ impl<'p> Course<'p> {
                 }
                 Fact::DelayStarted { .. }
                 | Fact::DelayCancelled { .. }
+                | Fact::ShadowRaised { .. }
+                | Fact::ShadowEnded { .. }
                 | Fact::Acknowledged { .. }
                 | Fact::TaskOffered { .. }
                 | Fact::TaskWaiting { .. }

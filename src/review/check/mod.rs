@@ -77,6 +77,8 @@ pub struct RuleSummary {
     /// It decides when a value arrives.
     pub eager: bool,
     pub when_late: WhenLate,
+    /// It raises nothing: what it would have raised is noted.
+    pub shadow: bool,
     /// The kind of task it asks for.
     pub task: Option<SmolStr>,
     /// Calls that remember something, such as `held`.
@@ -186,6 +188,7 @@ fn summarise(
         applies_to: rule.applies_to.clone(),
         priority: rule.priority.number(),
         eager: rule.eager,
+        shadow: rule.shadow,
         when_late: rule.when_late,
         task: rule.task.as_ref().map(|task| task.kind.clone()),
         stateful_calls: rule.stateful_calls(),

@@ -49,6 +49,10 @@ fn tables(summary: &Summary) -> String {
         let eager = if eager.is_empty() { "none".to_owned() } else { eager.join(", ") };
         let _ = writeln!(text, "\nmay be late: {}\ndecide on arrival all the same: {eager}", late.join(", "));
     }
+    let shadow: Vec<_> = summary.rules.iter().filter(|rule| rule.shadow).map(|rule| rule.id.as_str()).collect();
+    if !shadow.is_empty() {
+        let _ = writeln!(text, "\nin shadow, and raise nothing: {}", shadow.join(", "));
+    }
     if summary.calendars.files > 0 {
         text.push_str(&calendars(&summary.calendars));
     }

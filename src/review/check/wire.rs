@@ -70,6 +70,7 @@ struct WireRule<'a> {
     eager: bool,
     /// `ignore` or `raise`.
     when_late: &'static str,
+    shadow: bool,
     task: Option<&'a str>,
     stateful_calls: usize,
     state_bytes_per_asset: usize,
@@ -113,6 +114,7 @@ impl<'a> From<&'a Summary> for WireSummary<'a> {
             priority: rule.priority,
             eager: rule.eager,
             when_late: rule.when_late.as_str(),
+            shadow: rule.shadow,
             task: rule.task.as_deref(),
             stateful_calls: rule.stateful_calls,
             state_bytes_per_asset: rule.state_bytes_per_asset,

@@ -125,6 +125,10 @@ impl Follower {
         match fact {
             Fact::DelayStarted { rule, asset, .. } if ours(rule, asset) => Some("on_delay begun".to_owned()),
             Fact::DelayCancelled { rule, asset } if ours(rule, asset) => Some("on_delay ended".to_owned()),
+            Fact::ShadowRaised { rule, asset, .. } if ours(rule, asset) => {
+                Some("in shadow: would have raised an alarm".to_owned())
+            }
+            Fact::ShadowEnded { rule, asset } if ours(rule, asset) => Some("in shadow: would be over".to_owned()),
             Fact::AlarmRaised { alarm, rule, asset, priority, cause } if ours(rule, asset) => {
                 self.alarms.insert(*alarm);
                 let late = cause.late.map_or_else(String::new, |age| format!(", {age} late"));
@@ -149,6 +153,8 @@ impl Follower {
             }
             Fact::DelayStarted { .. }
             | Fact::DelayCancelled { .. }
+            | Fact::ShadowRaised { .. }
+            | Fact::ShadowEnded { .. }
             | Fact::AlarmRaised { .. }
             | Fact::AlarmReactivated { .. }
             | Fact::ReturnedToNormal { .. }

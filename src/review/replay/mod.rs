@@ -187,8 +187,10 @@ fn without_new_fields(mut decided: Decision, recorded: &Decision) -> Decision {
 }
 
 const fn cause_of(fact: &Fact) -> Option<&Cause> {
-    if let Fact::DelayStarted { cause, .. } | Fact::AlarmRaised { cause, .. } | Fact::AlarmReactivated { cause, .. } =
-        fact
+    if let Fact::DelayStarted { cause, .. }
+    | Fact::ShadowRaised { cause, .. }
+    | Fact::AlarmRaised { cause, .. }
+    | Fact::AlarmReactivated { cause, .. } = fact
     {
         Some(cause)
     } else {
@@ -197,8 +199,10 @@ const fn cause_of(fact: &Fact) -> Option<&Cause> {
 }
 
 const fn cause_of_mut(fact: &mut Fact) -> Option<&mut Cause> {
-    if let Fact::DelayStarted { cause, .. } | Fact::AlarmRaised { cause, .. } | Fact::AlarmReactivated { cause, .. } =
-        fact
+    if let Fact::DelayStarted { cause, .. }
+    | Fact::ShadowRaised { cause, .. }
+    | Fact::AlarmRaised { cause, .. }
+    | Fact::AlarmReactivated { cause, .. } = fact
     {
         Some(cause)
     } else {

@@ -125,8 +125,9 @@ pub fn rehearse(folder: &Path, stage: &Stage<'_>, only: Option<&str>) -> Result<
     }
     if only.is_none() {
         let raised = |rule: &RuleId| {
-            let wanted = Outcome::Raised(rule.clone());
-            scenarios.iter().any(|scenario| scenario.checks.iter().any(|check| check.expected.contains(&wanted)))
+            let wanted = [Outcome::Raised(rule.clone()), Outcome::RaisedInShadow(rule.clone())];
+            let mut checks = scenarios.iter().flat_map(|scenario| &scenario.checks);
+            checks.any(|check| wanted.iter().any(|wanted| check.expected.contains(wanted)))
         };
         report.uncovered = stage.rules.iter().map(|rule| rule.id.clone()).filter(|rule| !raised(rule)).collect();
     }

@@ -15,6 +15,9 @@ pub(super) enum Outcome {
     /// It had returned to normal without being settled, and holds again.
     RaisedAgain(RuleId),
     Normal(RuleId),
+    /// The rule is in shadow: it would have raised an alarm.
+    RaisedInShadow(RuleId),
+    NormalInShadow(RuleId),
     /// A task of this kind was asked for.
     Requested(SmolStr),
     Cancelled(SmolStr),
@@ -22,7 +25,7 @@ pub(super) enum Outcome {
     Verified(SmolStr),
 }
 
-const OF_RULES: [&str; 3] = ["raised", "raised again", "normal"];
+const OF_RULES: [&str; 5] = ["raised", "raised again", "normal", "raised in shadow", "normal in shadow"];
 const OF_TASKS: [&str; 3] = ["requested", "cancelled", "verified"];
 const EXAMPLE: &str = "write a rule and what becomes of its alarm, such as \"bin-full raised\", or a kind of task and what \
      becomes of it, such as \"empty-bin requested\"";
@@ -33,6 +36,8 @@ impl fmt::Display for Outcome {
             Self::Raised(rule) => write!(f, "{rule} raised"),
             Self::RaisedAgain(rule) => write!(f, "{rule} raised again"),
             Self::Normal(rule) => write!(f, "{rule} normal"),
+            Self::RaisedInShadow(rule) => write!(f, "{rule} raised in shadow"),
+            Self::NormalInShadow(rule) => write!(f, "{rule} normal in shadow"),
             Self::Requested(task) => write!(f, "{task} requested"),
             Self::Cancelled(task) => write!(f, "{task} cancelled"),
             Self::Verified(task) => write!(f, "{task} verified"),
@@ -56,15 +61,26 @@ pub(super) fn outcome(text: &Text<'_>, watched: &[&Arc<Rule>]) -> Option<Outcome
             text.fault_at(name_place, format!("no rule `{name}` is looked at here"), suggest_known(name, rules()));
             return None;
         };
-        if what == "normal" && rule.momentary {
+        if what.starts_with("normal") && rule.momentary {
             let suggestion = "leave it out: a momentary rule returns to normal with the message that raises it";
             text.fault(format!("`{name}` is momentary"), suggestion.to_owned());
+            return None;
+        }
+        if what.ends_with("in shadow") != rule.shadow {
+            let (is, suggestion) = if rule.shadow {
+                ("in shadow", format!("write \"{name} {} in shadow\": it raises no alarm", what.replace(" again", "")))
+            } else {
+                ("not in shadow", format!("write \"{name} {}\"", what.trim_end_matches(" in shadow")))
+            };
+            text.fault(format!("`{name}` is {is}"), suggestion);
             return None;
         }
         let rule = rule.id.clone();
         return Some(match what {
             "raised" => Outcome::Raised(rule),
             "normal" => Outcome::Normal(rule),
+            "raised in shadow" => Outcome::RaisedInShadow(rule),
+            "normal in shadow" => Outcome::NormalInShadow(rule),
             _ => Outcome::RaisedAgain(rule),
         });
     }

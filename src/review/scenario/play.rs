@@ -177,7 +177,11 @@ impl<'s> Player<'s> {
             }
             let all = expected.iter().chain(self.happened.iter().map(|(_, outcome)| outcome));
             let concerns = |outcome: &Outcome| match outcome {
-                Outcome::Raised(id) | Outcome::RaisedAgain(id) | Outcome::Normal(id) => id == *rule,
+                Outcome::Raised(id)
+                | Outcome::RaisedAgain(id)
+                | Outcome::Normal(id)
+                | Outcome::RaisedInShadow(id)
+                | Outcome::NormalInShadow(id) => id == *rule,
                 Outcome::Requested(task) | Outcome::Cancelled(task) | Outcome::Verified(task) => {
                     let asked = self.stage.rules.rule(rule).and_then(|rule| rule.task.as_ref());
                     asked.is_some_and(|asked| asked.kind == *task)
@@ -367,6 +371,12 @@ impl<'s> Player<'s> {
                 Fact::AlarmRaised { alarm, rule, .. } => {
                     self.alarms.insert(*alarm, rule.clone());
                     Some((rule.clone(), Outcome::Raised(rule.clone())))
+                }
+                Fact::ShadowRaised { asset, .. } | Fact::ShadowEnded { asset, .. } if *asset != self.asset => None,
+                Fact::ShadowRaised { rule, .. } => Some((rule.clone(), Outcome::RaisedInShadow(rule.clone()))),
+                Fact::ShadowEnded { rule, .. } => {
+                    let rule = self.stage.rules.rule(rule).filter(|rule| !rule.momentary);
+                    rule.map(|rule| (rule.id.clone(), Outcome::NormalInShadow(rule.id.clone())))
                 }
                 Fact::AlarmReactivated { alarm, .. } => {
                     self.alarms.get(alarm).map(|rule| (rule.clone(), Outcome::RaisedAgain(rule.clone())))
