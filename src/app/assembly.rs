@@ -2,11 +2,11 @@
 
 use crate::config::{Loaded, WrittenCalendars, read_calendars};
 use crate::decode::{SensorTypeSpec, load_sensor_types};
-use crate::domain::configuration::Configuration;
+use crate::domain::configuration::{Configuration, Mandate};
 use crate::domain::fault::Fault;
 use crate::domain::ids::{ConfigurationVersion, SensorTypeId};
 use crate::domain::time::Timestamp;
-use crate::rules::{Budget, Vocabulary, compile};
+use crate::rules::{Budget, RuleSet, Vocabulary, compile};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -17,6 +17,8 @@ pub struct Assembly {
     pub types: BTreeMap<SensorTypeId, Arc<SensorTypeSpec>>,
     /// What the engine decides by; enters as an event.
     pub configuration: Configuration,
+    /// Its rules.
+    pub rules: RuleSet,
     /// What the tables of its calendars are made of, to make them again for a later time.
     pub calendars: Arc<WrittenCalendars>,
 }
@@ -31,7 +33,8 @@ pub fn assemble(loaded: &Loaded, now: Timestamp) -> Result<Assembly, Vec<Fault>>
     let vocabulary = Vocabulary::new(types.values().map(|spec| &spec.sensor_type)).with_shifts(calendars.shifts());
     let limits = &loaded.settings.limits;
     let budget = Budget { assets: limits.planned_assets.into(), bytes_max: limits.rule_state_bytes_max() };
-    let over = compile(&loaded.rule_files, &vocabulary)?.over(budget);
+    let rules = compile(&loaded.rule_files, &vocabulary)?;
+    let over = rules.over(budget);
     if !over.is_empty() {
         return Err(over);
     }
@@ -46,8 +49,9 @@ pub fn assemble(loaded: &Loaded, now: Timestamp) -> Result<Assembly, Vec<Fault>>
         rule_files: loaded.rule_files.clone(),
         dispatch: loaded.settings.dispatch.clone(),
         calendars: calendars.around(now),
+        mandate: Mandate::default(),
     };
-    Ok(Assembly { types, configuration, calendars: Arc::new(calendars) })
+    Ok(Assembly { types, configuration, rules, calendars: Arc::new(calendars) })
 }
 
 /// A hash over the texts of everything decisions depend on.

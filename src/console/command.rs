@@ -82,7 +82,9 @@ fn refused(refusal: Refusal) -> Problem {
         | Refusal::UnknownDevice
         | Refusal::UnknownSensorType
         | Refusal::StillReferenced
-        | Refusal::InvalidConfiguration => (StatusCode::CONFLICT, "The gateway said no"),
+        | Refusal::InvalidConfiguration
+        | Refusal::NothingProposed
+        | Refusal::SamePerson => (StatusCode::CONFLICT, "The gateway said no"),
     };
     Problem::new(status, refusal.as_str(), title)
 }

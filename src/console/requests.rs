@@ -66,6 +66,8 @@ impl IdempotencyKey {
         let what = match kind {
             CommandKind::AcknowledgeAlarm(alarm) => format!("acknowledge/{alarm}"),
             CommandKind::CancelTask(task) => format!("cancel/{task}"),
+            CommandKind::ProposeRules(rules) => format!("propose-rules/{}", rules.version),
+            CommandKind::RejectRules { version, .. } => format!("reject-rules/{version}"),
         };
         CommandId::new(format!("{account}:{what}:{}", self.0))
     }

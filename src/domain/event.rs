@@ -8,12 +8,12 @@ use super::calendar::Calendars;
 use super::configuration::Configuration;
 use super::crew::Crew;
 use super::ids::{
-    AccountId, AlarmId, AssetId, CommandId, ConfigurationVersion, CrewId, DeliveryId, DeviceId, PersonId, RuleId, Seq,
-    TaskId,
+    AccountId, AlarmId, AssetId, CommandId, ConfigurationVersion, CrewId, DeliveryId, DeviceId, PersonId, RuleId,
+    RulesVersion, Seq, TaskId,
 };
 use super::observation::Observed;
 use super::person::Person;
-use super::reason::QuarantineReason;
+use super::reason::{QuarantineReason, RuleBecame, RulesRejected};
 use super::task::RejectReason;
 use super::time::Timestamp;
 use super::uplink::Ingress;
@@ -115,6 +115,27 @@ pub struct Command {
 pub enum CommandKind {
     AcknowledgeAlarm(AlarmId),
     CancelTask(TaskId),
+    /// These rule files are to come into force when a second person approves them.
+    ProposeRules(ProposedRules),
+    /// They are not to.
+    RejectRules {
+        version: RulesVersion,
+        reason: RulesRejected,
+    },
+}
+
+/// Rule files that wait for a second person. Their text is read again when they are approved, and must be the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProposedRules {
+    pub version: RulesVersion,
+    /// Rules that decide otherwise than those in force, ordered by id; not more than [`Self::CHANGES_MAX`].
+    pub changes: Vec<(RuleId, RuleBecame)>,
+    /// So many more.
+    pub further: u32,
+}
+
+impl ProposedRules {
+    pub const CHANGES_MAX: usize = 200;
 }
 
 #[derive(Clone, Debug, PartialEq)]

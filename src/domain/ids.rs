@@ -117,6 +117,10 @@ pub struct JournalId(pub [u8; 16]);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct ConfigurationVersion(pub [u8; 16]);
 
+/// The exact text of all rule files together: what a person reads, compares and approves.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct RulesVersion(pub [u8; 16]);
+
 /// What a message carried: a hash over topic and payload.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContentHash(pub [u8; 16]);
@@ -160,7 +164,7 @@ macro_rules! hexadecimal {
     )+};
 }
 
-hexadecimal!(JournalId, ConfigurationVersion, ContentHash);
+hexadecimal!(JournalId, ConfigurationVersion, RulesVersion, ContentHash);
 
 impl Seq {
     #[must_use]

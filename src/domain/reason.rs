@@ -39,6 +39,30 @@ pub enum Refusal {
     LimitReached,
     /// Its rules or sensor types do not fit together.
     InvalidConfiguration,
+    /// No rules with this version wait for approval.
+    NothingProposed,
+    /// Whoever proposed the rules cannot approve them.
+    SamePerson,
+}
+
+/// Why proposed rules were not approved: a closed list, because free text about people stays out of the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RulesRejected {
+    /// They do not do what is meant.
+    Mistake,
+    /// They were not tried enough, by scenarios, a backtest or in shadow.
+    NotTested,
+    /// Others are to come in their place.
+    Superseded,
+    Other,
+}
+
+/// What has become of a rule from one set to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RuleBecame {
+    New,
+    Removed,
+    Changed,
 }
 
 /// The engine's verdict on an event.
@@ -107,6 +131,33 @@ impl Refusal {
             Self::StillReferenced => "still_referenced",
             Self::LimitReached => "limit_reached",
             Self::InvalidConfiguration => "invalid_configuration",
+            Self::NothingProposed => "nothing_proposed",
+            Self::SamePerson => "same_person",
+        }
+    }
+}
+
+impl RulesRejected {
+    pub const ALL: [Self; 4] = [Self::Mistake, Self::NotTested, Self::Superseded, Self::Other];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mistake => "mistake",
+            Self::NotTested => "not-tested",
+            Self::Superseded => "superseded",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl RuleBecame {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Removed => "removed",
+            Self::Changed => "changed",
         }
     }
 }

@@ -139,13 +139,7 @@ type Moment<'s> = (Cow<'s, [Option<Sample>]>, Option<(Timestamp, Span)>);
 impl Engine {
     /// Evaluates rules of the asset's kind at a moment of the time they live in, and notes when waiting alone would change
     /// an answer. None when nothing can follow.
-    pub(super) fn judge(
-        &mut self,
-        now: Timestamp,
-        seat: Seat,
-        fresh: Option<&Fresh>,
-        which: Which,
-    ) -> Option<Judged> {
+    pub(super) fn judge(&mut self, now: Timestamp, seat: Seat, fresh: Option<&Fresh>, which: Which) -> Option<Judged> {
         let state = self.inventory.assets.at(seat)?;
         let known_rules = self.rules.of_kind(&state.asset.kind);
         let silent = known_rules.reads_silence() && self.inventory.any_silent(&state.devices);

@@ -16,6 +16,9 @@ impl Engine {
     pub(super) fn configure(&mut self, draft: &mut Draft, configuration: &Configuration) -> Verdict {
         let rules = compiled(configuration).filter(|_| configuration.calendars.in_order());
         let Some(rules) = rules else { return Verdict::Refused(Refusal::InvalidConfiguration) };
+        if let Err(refusal) = self.check_mandate(configuration) {
+            return Verdict::Refused(refusal);
+        }
         let judged = self.let_go_under(configuration);
         self.settle(draft, judged);
         let earlier = self.rules.clone();
@@ -74,6 +77,7 @@ impl Engine {
         for device in &changed {
             self.watch_silence(device);
         }
+        self.take_over_rules(now, configuration);
         self.rules = rules;
         self.configuration = Some(Box::new(configuration.clone()));
         self.watch_calendars();

@@ -8,6 +8,7 @@ use super::estimators::Estimator;
 use super::inventory::{AssetState, DeviceState};
 use super::passages::Passage;
 use super::shadow::Shadow;
+use super::standing::Standing;
 use super::state::Engine;
 use super::tasks::TaskState;
 use crate::domain::alarm::{Alarm, Cause};
@@ -41,6 +42,7 @@ pub struct Image {
     pub alarms: Vec<Alarm>,
     pub last_alarm: AlarmId,
     pub shadows: Vec<(RuleId, AssetId, Shadow)>,
+    pub standing: Standing,
     pub tasks: Vec<TaskImage>,
     pub last_task: TaskId,
     pub last_offered: Vec<(CrewId, Seq)>,
@@ -165,6 +167,7 @@ impl Engine {
             devices,
             alarms: self.alarms.values().cloned().collect(),
             last_alarm: self.last_alarm,
+            standing: self.standing.clone(),
             shadows: self
                 .shadows
                 .iter()

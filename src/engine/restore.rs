@@ -62,6 +62,7 @@ impl Restoring {
         engine.inventory.people = image.people.into_iter().map(|person| (person.id.clone(), person)).collect();
         engine.alarms = image.alarms.into_iter().map(|alarm| (alarm.id, alarm)).collect();
         engine.last_alarm = image.last_alarm;
+        engine.standing = image.standing;
         for (rule, asset, shadow) in image.shadows {
             engine.shadows.put(rule, asset, shadow);
         }

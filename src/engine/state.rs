@@ -7,6 +7,7 @@ use super::identity::{Identities, Recognition};
 use super::inventory::Inventory;
 use super::shadow::Shadows;
 use super::spare::Spare;
+use super::standing::Standing;
 use super::table::Seat;
 use super::tasks::Tasks;
 use super::timers::Timers;
@@ -64,6 +65,7 @@ pub struct Engine {
     pub(super) alarms: BTreeMap<AlarmId, Alarm>,
     pub(super) last_alarm: AlarmId,
     pub(super) shadows: Shadows,
+    pub(super) standing: Standing,
     pub(super) tasks: Tasks,
     pub(super) deliveries: Deliveries,
     pub(super) commands: VecDeque<(CommandId, Seq)>,
@@ -97,6 +99,7 @@ impl Engine {
             alarms: BTreeMap::new(),
             last_alarm: AlarmId(0),
             shadows: Shadows::default(),
+            standing: Standing::default(),
             tasks: Tasks::default(),
             deliveries: Deliveries::default(),
             commands: VecDeque::new(),
@@ -261,7 +264,7 @@ impl Engine {
                 }
             }
             Event::Commanded(command) => {
-                self.remember_command(command, draft.seq, verdict);
+                self.take_command(draft, command, verdict);
             }
             Event::Registered(changes) if verdict == Verdict::Accepted => {
                 self.let_go_before(changes);
@@ -380,9 +383,18 @@ impl Engine {
         let verdict = match &command.kind {
             CommandKind::AcknowledgeAlarm(alarm) => self.acknowledge_by_account(draft, *alarm, &command.account),
             CommandKind::CancelTask(task) => self.cancel_by_operator(draft, *task),
+            kind @ (CommandKind::ProposeRules(_) | CommandKind::RejectRules { .. }) => self.check_proposal(kind),
         };
-        self.remember_command(command, draft.seq, verdict);
+        self.take_command(draft, command, verdict);
         verdict
+    }
+
+    /// What a command means beside its facts.
+    fn take_command(&mut self, draft: &Draft, command: &Command, verdict: Verdict) {
+        self.remember_command(command, draft.seq, verdict);
+        if verdict == Verdict::Accepted {
+            self.follow_proposal((draft.seq, draft.now), command);
+        }
     }
 
     fn remember_command(&mut self, command: &Command, seq: Seq, verdict: Verdict) {

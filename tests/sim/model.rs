@@ -479,6 +479,7 @@ impl Model {
                     condition.clone()
                 })
             }
+            CommandKind::ProposeRules(_) | CommandKind::RejectRules { .. } => panic!("nobody changes rules so here"),
             CommandKind::CancelTask(task) => {
                 let about = self.tasks.get(&task.0).map(|task| task.condition.clone());
                 about.inspect(|_| self.end(task.0, None))

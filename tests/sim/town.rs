@@ -2,7 +2,7 @@
 
 use rettidig::domain::asset::{Asset, Device, Property, PropertyKind, SensorType};
 use rettidig::domain::calendar::Calendars;
-use rettidig::domain::configuration::{Configuration, DispatchPolicy};
+use rettidig::domain::configuration::{Configuration, DispatchPolicy, Mandate};
 use rettidig::domain::crew::Crew;
 use rettidig::domain::event::RegistryChange;
 use rettidig::domain::ids::{AreaId, AssetKind, ConfigurationVersion, PersonId, PropertyName, Skill};
@@ -107,6 +107,7 @@ pub fn configuration(settings: Settings) -> Configuration {
         rule_files: BTreeMap::from([("rules.toml".into(), rules)]),
         dispatch: policy(),
         calendars: Calendars::default(),
+        mandate: Mandate::default(),
     }
 }
 

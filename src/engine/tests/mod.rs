@@ -7,6 +7,7 @@ mod calendars;
 mod estimators;
 mod event_time;
 mod script;
+mod standing;
 mod story;
 
 use super::{Engine, Limits};

@@ -28,7 +28,7 @@
 use super::super::Engine;
 use crate::domain::asset::{Asset, Device, Property, PropertyKind, SensorType};
 use crate::domain::calendar::{Calendars, Day, DayKind, Route, Shift, Weekday, Window};
-use crate::domain::configuration::{Configuration, DispatchPolicy};
+use crate::domain::configuration::{Configuration, DispatchPolicy, Mandate};
 use crate::domain::crew::Crew;
 use crate::domain::decision::{Decision, Effect};
 use crate::domain::event::{
@@ -366,6 +366,7 @@ pub(super) fn configuration() -> Configuration {
         rule_files: BTreeMap::from([("rules.toml".into(), RULES.to_owned())]),
         dispatch: DispatchPolicy::default(),
         calendars: Calendars::default(),
+        mandate: Mandate::default(),
     }
 }
 

@@ -6,19 +6,20 @@
 use crate::domain::alarm::{Cause, Priority};
 use crate::domain::asset::{Asset, Device, Position, Property, PropertyKind, SensorType};
 use crate::domain::calendar::{Calendars, Day, DayKind, Route, Shift, Weekday, Window};
-use crate::domain::configuration::{Configuration, DispatchPolicy};
+use crate::domain::configuration::{Configuration, DispatchPolicy, Mandate};
 use crate::domain::crew::Crew;
 use crate::domain::decision::{Decision, Delivery, DeliveryEnd, Effect, Fact, Notice, Seen, TaskMessage};
 use crate::domain::event::{
-    Answer, Command, CommandKind, Deadline, DeadlineReason, DeliveryOutcome, Event, Quarantined, Receipt,
-    RegistryChange, Reply, TurnedBy,
+    Answer, Command, CommandKind, Deadline, DeadlineReason, DeliveryOutcome, Event, ProposedRules, Quarantined,
+    Receipt, RegistryChange, Reply, TurnedBy,
 };
 use crate::domain::ids::{
-    AlarmId, ConfigurationVersion, ContentHash, DeliveryId, PersonId, PropertyName, RuleVersion, Seq, TaskId,
+    AlarmId, ConfigurationVersion, ContentHash, DeliveryId, PersonId, PropertyName, RuleVersion, RulesVersion, Seq,
+    TaskId,
 };
 use crate::domain::observation::{Finite, Identity, Observation, Observed, Quality, Value};
 use crate::domain::person::{Basis, Person, Purpose};
-use crate::domain::reason::{QuarantineReason, Refusal, Verdict};
+use crate::domain::reason::{QuarantineReason, Refusal, RuleBecame, RulesRejected, Verdict};
 use crate::domain::task::{CancelReason, RejectReason, TaskStage};
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::uplink::Ingress;
@@ -128,6 +129,10 @@ fn events() -> Vec<(String, Event)> {
             "configured-with-calendars".to_owned(),
             Event::Configured(Box::new(Configuration { calendars: calendars(), ..configuration() })),
         ),
+        (
+            "configured-by-two".to_owned(),
+            Event::Configured(Box::new(Configuration { mandate: mandate(), ..configuration() })),
+        ),
         ("configured-with-lateness".to_owned(), Event::Configured(Box::new(late()))),
         ("expanded".to_owned(), Event::Expanded { version: configuration().version, calendars: Box::new(calendars()) }),
         ("registered".to_owned(), Event::Registered(changes())),
@@ -157,6 +162,8 @@ fn events() -> Vec<(String, Event)> {
     let commands = [
         ("acknowledge-alarm", CommandKind::AcknowledgeAlarm(AlarmId(3))),
         ("cancel-task", CommandKind::CancelTask(TaskId(9))),
+        ("propose-rules", CommandKind::ProposeRules(proposed())),
+        ("reject-rules", CommandKind::RejectRules { version: proposed().version, reason: RulesRejected::NotTested }),
     ];
     for (name, kind) in commands {
         let command = Command { id: "click-1".into(), account: "ida".into(), kind };
@@ -215,7 +222,26 @@ fn configuration() -> Configuration {
         rule_files: BTreeMap::from([("waste.toml".into(), "[[rule]]\nid = \"full\"\n".to_owned())]),
         dispatch: DispatchPolicy::default(),
         calendars: Calendars::default(),
+        mandate: Mandate::default(),
     }
+}
+
+fn mandate() -> Mandate {
+    Mandate {
+        by: Some("ida".into()),
+        approved_by: Some("ole".into()),
+        in_place_of: Some(RulesVersion(*b"the rules before")),
+    }
+}
+
+fn proposed() -> ProposedRules {
+    let version = RulesVersion(*b"rules that wait.");
+    let changes = vec![
+        ("full".into(), RuleBecame::Changed),
+        ("gone".into(), RuleBecame::Removed),
+        ("tilted".into(), RuleBecame::New),
+    ];
+    ProposedRules { version, changes, further: 7 }
 }
 
 fn calendars() -> Calendars {

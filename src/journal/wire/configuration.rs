@@ -1,12 +1,15 @@
 //! A configuration with its whole content, as it stands in a record: replay needs no file beside the journal.
 
 use super::calendar::Calendars;
+use super::mandate::Mandate;
 use super::reason::{PropertyKindCode, PurposeCode};
 use crate::domain::asset;
 use crate::domain::configuration;
 use crate::domain::ids::ConfigurationVersion;
 use crate::domain::time::Span;
 use minicbor::{Decode, Encode};
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
 
 #[derive(Encode, Decode)]
 pub struct Configuration<'a> {
@@ -21,6 +24,9 @@ pub struct Configuration<'a> {
     /// Without any before the first program that knew calendars.
     #[b(4)]
     calendars: Option<Box<Calendars<'a>>>,
+    /// Not written where nothing is to be said, as in older records.
+    #[b(5)]
+    mandate: Option<Mandate<'a>>,
 }
 
 #[derive(Encode, Decode)]
@@ -53,7 +59,7 @@ struct Property<'a> {
 }
 
 #[derive(Encode, Decode)]
-struct RuleFile<'a> {
+pub struct RuleFile<'a> {
     #[b(0)]
     name: &'a str,
     #[b(1)]
@@ -73,7 +79,7 @@ impl<'a> From<&'a configuration::Configuration> for Configuration<'a> {
         Self {
             version: configuration.version.0,
             sensor_types: configuration.sensor_types.values().map(Into::into).collect(),
-            rule_files: configuration.rule_files.iter().map(|(name, text)| RuleFile { name, text }).collect(),
+            rule_files: RuleFile::all(&configuration.rule_files),
             dispatch: DispatchPolicy {
                 offer_timeouts: configuration.dispatch.offer_timeouts.map(Span::as_micros),
                 retry_after: configuration.dispatch.retry_after.as_micros(),
@@ -81,6 +87,7 @@ impl<'a> From<&'a configuration::Configuration> for Configuration<'a> {
             calendars: Some(&configuration.calendars)
                 .filter(|calendars| !calendars.is_empty())
                 .map(|calendars| Box::new(calendars.into())),
+            mandate: Mandate::unless_empty(&configuration.mandate),
         }
     }
 }
@@ -95,13 +102,24 @@ impl From<Configuration<'_>> for configuration::Configuration {
                 .map(asset::SensorType::from)
                 .map(|sensor_type| (sensor_type.id.clone(), sensor_type))
                 .collect(),
-            rule_files: wire.rule_files.into_iter().map(|file| (file.name.into(), file.text.to_owned())).collect(),
+            rule_files: RuleFile::texts(wire.rule_files),
             dispatch: configuration::DispatchPolicy {
                 offer_timeouts: wire.dispatch.offer_timeouts.map(Span::from_micros),
                 retry_after: Span::from_micros(wire.dispatch.retry_after),
             },
             calendars: wire.calendars.map(|calendars| (*calendars).into()).unwrap_or_default(),
+            mandate: wire.mandate.map(Into::into).unwrap_or_default(),
         }
+    }
+}
+
+impl<'a> RuleFile<'a> {
+    pub fn all(files: &'a BTreeMap<SmolStr, String>) -> Vec<Self> {
+        files.iter().map(|(name, text)| Self { name, text }).collect()
+    }
+
+    pub fn texts(files: Vec<Self>) -> BTreeMap<SmolStr, String> {
+        files.into_iter().map(|file| (file.name.into(), file.text.to_owned())).collect()
     }
 }
 

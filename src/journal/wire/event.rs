@@ -5,11 +5,12 @@
 use super::calendar::Calendars;
 use super::configuration::Configuration;
 use super::delivery::DeliveryKey;
+use super::mandate::ProposedRules;
 use super::observation::{Ingress, Observed};
-use super::reason::{DeliveryOutcomeCode, QuarantineCode, RejectCode};
+use super::reason::{DeliveryOutcomeCode, QuarantineCode, RejectCode, RulesRejectedCode};
 use super::registry::RegistryChange;
 use crate::domain::event;
-use crate::domain::ids::{AlarmId, ConfigurationVersion, DeviceId, PersonId, Seq, TaskId};
+use crate::domain::ids::{AlarmId, ConfigurationVersion, DeviceId, PersonId, RulesVersion, Seq, TaskId};
 use crate::domain::time::Timestamp;
 use bytes::Bytes;
 use minicbor::{Decode, Encode};
@@ -118,17 +119,26 @@ pub struct Command<'a> {
     id: &'a str,
     #[b(1)]
     account: &'a str,
-    #[n(2)]
-    kind: CommandKind,
+    #[b(2)]
+    kind: CommandKind<'a>,
 }
 
 #[derive(Encode, Decode)]
 #[cbor(flat)]
-enum CommandKind {
+enum CommandKind<'a> {
     #[n(0)]
     AcknowledgeAlarm(#[n(0)] u64),
     #[n(1)]
     CancelTask(#[n(0)] u64),
+    #[n(2)]
+    ProposeRules(#[b(0)] ProposedRules<'a>),
+    #[n(3)]
+    RejectRules {
+        #[cbor(n(0), with = "minicbor::bytes")]
+        version: [u8; 16],
+        #[n(1)]
+        reason: RulesRejectedCode,
+    },
 }
 
 #[derive(Encode, Decode)]
@@ -341,9 +351,13 @@ impl From<Receipt> for event::Receipt {
 
 impl<'a> From<&'a event::Command> for Command<'a> {
     fn from(command: &'a event::Command) -> Self {
-        let kind = match command.kind {
+        let kind = match &command.kind {
             event::CommandKind::AcknowledgeAlarm(alarm) => CommandKind::AcknowledgeAlarm(alarm.0),
             event::CommandKind::CancelTask(task) => CommandKind::CancelTask(task.0),
+            event::CommandKind::ProposeRules(proposed) => CommandKind::ProposeRules(proposed.into()),
+            event::CommandKind::RejectRules { version, reason } => {
+                CommandKind::RejectRules { version: version.0, reason: (*reason).into() }
+            }
         };
         Self { id: command.id.as_str(), account: command.account.as_str(), kind }
     }
@@ -354,6 +368,10 @@ impl From<Command<'_>> for event::Command {
         let kind = match wire.kind {
             CommandKind::AcknowledgeAlarm(alarm) => event::CommandKind::AcknowledgeAlarm(AlarmId(alarm)),
             CommandKind::CancelTask(task) => event::CommandKind::CancelTask(TaskId(task)),
+            CommandKind::ProposeRules(proposed) => event::CommandKind::ProposeRules(proposed.into()),
+            CommandKind::RejectRules { version, reason } => {
+                event::CommandKind::RejectRules { version: RulesVersion(version), reason: reason.into() }
+            }
         };
         Self { id: wire.id.into(), account: wire.account.into(), kind }
     }

@@ -5,6 +5,7 @@ use super::configuration::Configuration;
 use super::delivery::Delivery;
 use super::estimator::EstimatorState;
 use super::fact::Cause;
+use super::mandate::Standing;
 use super::observation::Value;
 use super::order::OrderState;
 use super::reason::{PriorityCode, TaskStageCode, TaskStatusCode};
@@ -65,6 +66,9 @@ pub struct State<'a> {
     /// Not written where there are none, as in older snapshots.
     #[b(19)]
     shadows: Option<Vec<ShadowState<'a>>>,
+    /// None in older snapshots.
+    #[b(20)]
+    standing: Option<Standing<'a>>,
 }
 
 /// Some of the assets or devices, in order of id. Read by [`read_part`].
@@ -349,6 +353,7 @@ impl<'a> From<&'a engine::Image> for State<'a> {
             alarms: image.alarms.iter().map(Into::into).collect(),
             last_alarm: image.last_alarm.0,
             shadows: ShadowState::all(&image.shadows),
+            standing: Standing::unless_empty(&image.standing),
             tasks: image.tasks.iter().map(Into::into).collect(),
             last_task: image.last_task.0,
             last_offered: image.last_offered.iter().map(|(crew, seq)| (crew.as_str(), seq.0)).collect(),
@@ -388,6 +393,7 @@ impl From<State<'_>> for engine::Image {
             devices: wire.devices.into_iter().map(Into::into).collect(),
             alarms: wire.alarms.into_iter().map(Into::into).collect(),
             last_alarm: AlarmId(wire.last_alarm),
+            standing: wire.standing.map(Into::into).unwrap_or_default(),
             shadows: wire.shadows.into_iter().flatten().map(Into::into).collect(),
             tasks: wire.tasks.into_iter().map(Into::into).collect(),
             last_task: TaskId(wire.last_task),

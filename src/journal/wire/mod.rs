@@ -12,6 +12,7 @@ mod estimator;
 mod event;
 mod fact;
 pub(super) mod image;
+mod mandate;
 mod observation;
 mod order;
 mod reason;

@@ -10,7 +10,7 @@ use crate::domain::decision::DeliveryEnd;
 use crate::domain::event::DeliveryOutcome;
 use crate::domain::observation::Quality;
 use crate::domain::person::Purpose;
-use crate::domain::reason::{QuarantineReason, Refusal};
+use crate::domain::reason::{QuarantineReason, Refusal, RuleBecame, RulesRejected};
 use crate::domain::task::{CancelReason, RejectReason, TaskStage, TaskStatus};
 use minicbor::{Decode, Encode};
 
@@ -115,4 +115,10 @@ numbered!(RefusalCode = Refusal {
     8 StillReferenced,
     9 LimitReached,
     10 InvalidConfiguration,
+    11 NothingProposed,
+    12 SamePerson,
 });
+
+numbered!(RulesRejectedCode = RulesRejected { 0 Mistake, 1 NotTested, 2 Superseded, 3 Other });
+
+numbered!(RuleBecameCode = RuleBecame { 0 New, 1 Removed, 2 Changed });

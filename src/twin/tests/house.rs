@@ -73,6 +73,7 @@ impl House {
             rule_files: loaded.rule_files,
             dispatch: DispatchPolicy::default(),
             calendars: calendars.around(now),
+            mandate: crate::domain::configuration::Mandate::default(),
         })));
         house.decide(Event::Registered(changes));
         house.decide(Event::Started);
