@@ -63,10 +63,16 @@ enum Command {
     },
     /// Read rules and sensor types again, without a restart
     Reload {
+        /// Who asks: where changed rules need a second person, the account that proposes them. Its password is asked for, or
+        /// read from the first line of standard input
+        #[arg(long = "as", value_name = "ACCOUNT")]
+        account: Option<String>,
         /// One JSON object instead of text
         #[arg(long)]
         json: bool,
     },
+    /// The rules in force, those before them and those that wait; back one step, approve, reject
+    Rules(commands::rules::RulesArguments),
     /// Certificates of the endpoint
     Tls {
         #[command(subcommand)]
@@ -146,7 +152,8 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => commands::replay::replay(&source, &arguments),
         Command::Run => commands::run::run(source),
         Command::Status { json } => commands::status::status(&source, json),
-        Command::Reload { json } => commands::status::reload(&source, json),
+        Command::Reload { account, json } => commands::status::reload(&source, account, json),
+        Command::Rules(arguments) => commands::rules::rules(&source, arguments),
         Command::Tls { command } => commands::status::tls(&source, &command),
         Command::Registry { command } => commands::registry::registry(&source, command),
         Command::Client { command } => commands::logins::client(&source, command),

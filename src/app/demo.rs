@@ -8,6 +8,7 @@ use super::clock::Clock;
 use super::data_folder::DataFolder;
 use super::foundation::{Foundation, random_bytes};
 use super::gateway::{Gateway, Start};
+use super::mandate::Notice;
 use super::metering;
 use super::shipped;
 use crate::config::{self, Loaded};
@@ -131,7 +132,14 @@ impl Stage {
         let operator = BTreeSet::from([Grant { role: Role::Operator, area: None }]);
         foundation.vault.create_account(&AccountId::new("demo"), &password, &operator, starts_at)?;
         let payload_bytes_max = loaded.settings.limits.payload_bytes_max as usize;
-        let start = Start { settings: loaded.settings, assembly, metrics, source: None, simulated: true };
+        let start = Start {
+            settings: loaded.settings,
+            assembly,
+            metrics,
+            notice: Notice::default(),
+            source: None,
+            simulated: true,
+        };
         let gateway = Arc::new(Gateway::start(foundation, start).await?);
         for some in changes.chunks(CHANGES_AT_ONCE) {
             let answer = gateway.handle.ask_for(Event::Registered(some.to_vec())).await?;

@@ -15,6 +15,7 @@ use super::health::Health;
 use super::history::History;
 use super::inbox::Inbox;
 use super::ledger::Ledger;
+use super::mandate::Notice;
 use super::options;
 use super::outbox::{Outbox, World};
 use super::people::People;
@@ -63,6 +64,8 @@ pub struct Start {
     pub settings: Settings,
     pub assembly: Assembly,
     pub metrics: PrometheusHandle,
+    /// What people are told about the rules in force.
+    pub notice: Notice,
     /// Where the settings came from, to read them again; none for a gateway that cannot.
     pub source: Option<Source>,
     /// Time is scaled and data is invented: screens say so.
@@ -133,7 +136,7 @@ impl Gateway {
     /// The threads: the loop runs, and nobody can reach it yet.
     async fn stand(foundation: Foundation, start: Start) -> anyhow::Result<(Self, Unopened)> {
         let Foundation { folder, vault, sealing, clock, journal, mut engine, poison, applied, snapshot } = foundation;
-        let Start { settings, assembly, metrics, source, simulated } = start;
+        let Start { settings, assembly, metrics, notice, source, simulated } = start;
         tracing::info!(seq = %engine.seq(), applied, "journal recovered");
         super::metering::started(simulated, snapshot.unwrap_or((Seq(0), clock.now())));
         let mut stop = Stop::default();
@@ -180,7 +183,7 @@ impl Gateway {
         };
         let sequencer = std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || sequencer.run())?;
         let out = WaysOut::default();
-        let health = Arc::new(health(&settings, &ways, &out, progress));
+        let health = Arc::new(health(&settings, &ways, &out, progress, &notice));
         let gateway = Self {
             handle,
             board,
@@ -194,7 +197,13 @@ impl Gateway {
             out,
             health,
             metrics,
-            reload: Reload { source, settings: Arc::new(settings), directory: ways.directory.clone(), calendars },
+            reload: Reload {
+                source,
+                settings: Arc::new(settings),
+                directory: ways.directory.clone(),
+                calendars,
+                notice,
+            },
             folder,
             stop,
             sequencer,
@@ -395,8 +404,12 @@ async fn put_in_force(
     handle: &Handle,
     (configuration, written): (Configuration, Arc<WrittenCalendars>),
 ) -> anyhow::Result<()> {
-    let version = configuration.version;
-    if !handle.look(move |engine| calendars::in_force(engine, version, &written)).await? {
+    let (version, mandate) = (configuration.version, configuration.mandate.clone());
+    let as_it_is = move |engine: &Engine| {
+        let same = engine.configuration().is_some_and(|known| known.mandate == mandate);
+        same && calendars::in_force(engine, version, &written)
+    };
+    if !handle.look(as_it_is).await? {
         let answer = handle.ask_for(Event::Configured(Box::new(configuration))).await?;
         if answer.verdict != Verdict::Accepted {
             bail!("the configuration was not accepted: {:?}", answer.verdict);
@@ -419,7 +432,13 @@ async fn finish(tasks: &TaskTracker) {
     tasks.wait().await;
 }
 
-fn health(settings: &Settings, ways: &WaysIn, out: &WaysOut, progress: Arc<store::Progress>) -> Health {
+fn health(
+    settings: &Settings,
+    ways: &WaysIn,
+    out: &WaysOut,
+    progress: Arc<store::Progress>,
+    notice: &Notice,
+) -> Health {
     Health {
         handle: ways.handle.clone(),
         progress,
@@ -427,6 +446,7 @@ fn health(settings: &Settings, ways: &WaysIn, out: &WaysOut, progress: Arc<store
         brokers: settings.brokers.iter().map(|broker| SmolStr::new(&broker.name)).collect(),
         endpoint_wanted: !settings.endpoint.listen.is_empty(),
         out: out.clone(),
+        notice: notice.clone(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whether the gateway can do its work, part by part.
 
 use super::handle::Handle;
+use super::mandate::Notice;
 use super::ways_in::{Links, WaysOut};
 use crate::console::{self, HealthPart};
 use crate::store::Progress;
@@ -14,6 +15,7 @@ pub(super) struct Health {
     pub brokers: Vec<SmolStr>,
     pub endpoint_wanted: bool,
     pub out: WaysOut,
+    pub notice: Notice,
 }
 
 impl Health {
@@ -31,6 +33,9 @@ impl Health {
             parts.push(part(&format!("broker/{broker}"), state.is_ok(), true, detail));
         }
         parts.push(self.store());
+        if let Some(told) = self.notice.now() {
+            parts.push(part("rules", true, false, &told));
+        }
         console::Health { parts }
     }
 

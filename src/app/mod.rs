@@ -23,6 +23,7 @@ mod inbox;
 pub mod ledger;
 pub mod logging;
 mod machine;
+pub mod mandate;
 pub mod metering;
 mod options;
 mod outbox;

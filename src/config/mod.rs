@@ -26,7 +26,7 @@ pub use environment::{PREFIX, overrides};
 pub use schema::{Kind, schema};
 pub use secret::Secret;
 pub use settings::{
-    Broker, BrokerTls, ClientCertificate, Data, Endpoint, Http, Journal, Limits, Log, LogFormat, LogLevel, Settings,
-    Store, StoreUrl, TlsFiles,
+    Approval, Broker, BrokerTls, ClientCertificate, Data, Endpoint, Http, Journal, Limits, Log, LogFormat, LogLevel,
+    Rules, Settings, Store, StoreUrl, TlsFiles,
 };
 pub use texts::{ConfigError, Loaded, SETTINGS_FILE, Texts, load};

@@ -3,7 +3,8 @@
 use super::broker::brokers;
 use super::knobs::{self, Length, Whole};
 use super::settings::{
-    ClientCertificate, Data, Endpoint, Http, Journal, Limits, Log, LogFormat, LogLevel, Settings, TlsFiles,
+    Approval, ClientCertificate, Data, Endpoint, Http, Journal, Limits, Log, LogFormat, LogLevel, Rules, Settings,
+    TlsFiles,
 };
 use super::store::store;
 use crate::domain::configuration::DispatchPolicy;
@@ -34,6 +35,7 @@ pub(super) fn read_settings(
         store: store(root.section("store"), folder),
         limits: limits(root.section("limits")),
         dispatch: dispatch(root.section("dispatch")),
+        rules: rules(root.section("rules")),
         log: log(root.section("log")),
     };
     root.finish();
@@ -249,6 +251,12 @@ fn offer_timeouts(field: &Field<'_>) -> Option<[Span; 4]> {
         );
     }
     read.try_into().ok()
+}
+
+fn rules(mut section: Section<'_>) -> Rules {
+    let approval = section.optional("approval").and_then(|field| field.one_of(&Approval::ALL.map(Approval::as_str)));
+    section.finish();
+    Rules { approval: approval.map_or(Approval::None, |at| Approval::ALL[at]) }
 }
 
 fn log(mut section: Section<'_>) -> Log {

@@ -32,6 +32,8 @@ pub struct Settings {
     #[schemars(with = "super::schema::Dispatch", extend("default" = {}))]
     pub dispatch: DispatchPolicy,
     #[schemars(extend("default" = {}))]
+    pub rules: Rules,
+    #[schemars(extend("default" = {}))]
     pub log: Log,
 }
 
@@ -266,6 +268,23 @@ pub struct Log {
     pub format: LogFormat,
 }
 
+/// How changed rules come into force.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Rules {
+    /// Who must agree before changed rule files are in force. Read at the start only.
+    #[schemars(extend("default" = "none"))]
+    pub approval: Approval,
+}
+
+/// With `second-person` one account proposes changed rules and another approves them; with `none` a reload is enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum Approval {
+    None,
+    SecondPerson,
+}
+
 /// The least important line that is still written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
 #[schemars(rename_all = "lowercase")]
@@ -283,6 +302,18 @@ pub enum LogLevel {
 pub enum LogFormat {
     Text,
     Json,
+}
+
+impl Approval {
+    pub const ALL: [Self; 2] = [Self::None, Self::SecondPerson];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::SecondPerson => "second-person",
+        }
+    }
 }
 
 impl ClientCertificate {

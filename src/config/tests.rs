@@ -225,7 +225,7 @@ fn a_fault_in_the_environment_names_the_variable() {
     RETTIDIG__ENDPOINT__LISTEN:1:1 "here" is no address with a port
         write an IP address and a port, such as "127.0.0.1:1883"
     RETTIDIG__ENDPOINT__LISTN:1:1 there is no setting `endpoint.listn`
-        did you mean `endpoint.listen`? known: `data.folder`, `dispatch.offer_timeouts`, `dispatch.retry_after`, `endpoint.listen`, `endpoint.tls.certificate`, `endpoint.tls.client_ca`, `endpoint.tls.client_certificate`, `endpoint.tls.key`, `endpoint.without_tls`, `http.listen`, `http.metrics_open`, `http.public_origin` and 33 more
+        did you mean `endpoint.listen`? known: `data.folder`, `dispatch.offer_timeouts`, `dispatch.retry_after`, `endpoint.listen`, `endpoint.tls.certificate`, `endpoint.tls.client_ca`, `endpoint.tls.client_certificate`, `endpoint.tls.key`, `endpoint.without_tls`, `http.listen`, `http.metrics_open`, `http.public_origin` and 34 more
     RETTIDIG__ENDPOINT__TLS__KEY:1:1 there is no file "k.pem"
         it is looked for in <folder>
     RETTIDIG__LIMITS__PAYLOAD_BYTES_MAX:1:1 `payload_bytes_max` is not a whole number

@@ -13,6 +13,7 @@ mod proxy;
 mod readme;
 mod reload;
 mod reports;
+mod rules;
 mod scenarios;
 mod shadow;
 mod start;

@@ -9,6 +9,7 @@ use rettidig::app::assembly::{Assembly, assemble};
 use rettidig::app::clock::Clock;
 use rettidig::app::foundation::Foundation;
 use rettidig::app::gateway::{Gateway, Start};
+use rettidig::app::mandate::Notice;
 use rettidig::app::{metering, shipped};
 use rettidig::config::{self, Loaded};
 use rettidig::domain::asset::{Asset, Device};
@@ -243,7 +244,14 @@ impl Inside {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (loaded, assembly) = site.loaded(&clock);
         let foundation = Foundation::lay(&site.data(), &loaded.settings.journal, clock).unwrap();
-        let start = Start { settings: loaded.settings, assembly, metrics, source: None, simulated: false };
+        let start = Start {
+            settings: loaded.settings,
+            assembly,
+            metrics,
+            notice: Notice::default(),
+            source: None,
+            simulated: false,
+        };
         let gateway = runtime.block_on(Gateway::start(foundation, start)).unwrap();
         Self { runtime, gateway: Some(gateway) }
     }

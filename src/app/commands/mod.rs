@@ -19,6 +19,8 @@ mod recorded;
 pub mod registry;
 mod render;
 pub mod replay;
+pub mod rules;
+mod rules_shown;
 pub mod run;
 pub mod schema;
 pub mod simulated;

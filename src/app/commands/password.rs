@@ -21,6 +21,11 @@ pub(super) fn ask(account: &str) -> anyhow::Result<String> {
     Ok(first)
 }
 
+/// The password that an account has.
+pub(super) fn prove(account: &str) -> anyhow::Result<String> {
+    if io::stdin().is_terminal() { hidden(&format!("password for {account}: ")) } else { first_line() }
+}
+
 fn first_line() -> anyhow::Result<String> {
     let mut line = String::new();
     io::stdin().lock().take(LINE_BYTES_MAX).read_line(&mut line).context("read the password from standard input")?;

@@ -20,7 +20,8 @@ pub(super) fn text(response: &Response) -> String {
         Response::Link { link } => format!("{link}\nMakes the first account, once, within a day."),
         Response::Alarms { alarms } => alarms_table(alarms),
         Response::Tasks { tasks } => tasks_table(tasks),
-        Response::Reloaded { changed, version, needs_restart, rules } => {
+        Response::Rules(shown) => super::rules_shown::text(shown),
+        Response::Reloaded { changed, version, needs_restart, rules, rules_version, proposed, note } => {
             let what = if *changed { "in force" } else { "unchanged" };
             let restart = if needs_restart.is_empty() {
                 String::new()
@@ -28,7 +29,9 @@ pub(super) fn text(response: &Response) -> String {
                 format!("\nread at the start only, so restart for: {}", needs_restart.join(", "))
             };
             let rules: String = rules.iter().map(rule).collect();
-            format!("configuration {version} {what}{rules}{restart}")
+            let proposed = if *proposed { format!("\nproposed: rules {rules_version}") } else { String::new() };
+            let note = note.as_ref().map_or_else(String::new, |note| format!("\n{note}"));
+            format!("configuration {version} {what}{proposed}{rules}{restart}{note}")
         }
         Response::Done { text, seq } => seq.map_or_else(|| text.clone(), |seq| format!("{text} (event {seq})")),
     }

@@ -8,6 +8,7 @@ use crate::app::control::{Backend, Request, serve as serve_request};
 use crate::app::data_folder::addresses;
 use crate::app::foundation::Foundation;
 use crate::app::gateway::{Gateway, Start};
+use crate::app::mandate::{self, Course, Notice};
 use crate::app::{logging, metering};
 use crate::telemetry::trace;
 use anyhow::Context as _;
@@ -35,7 +36,24 @@ pub fn run(source: Source) -> anyhow::Result<Outcome> {
     };
     let foundation = Foundation::lay(&loaded.settings.data.folder, &loaded.settings.journal, clock)?;
     let metrics = metering::install()?;
-    let start = Start { settings: loaded.settings, assembly, metrics, source: Some(source), simulated: false };
+    let files = assembly.configuration.rules_version();
+    let choice = match mandate::choose(&loaded, assembly, foundation.engine.configuration(), foundation.clock.now()) {
+        Ok(choice) => choice,
+        Err(unfit) => {
+            complain(&unfit.text());
+            return Ok(Outcome::Faults);
+        }
+    };
+    let told = mandate::told(&foundation.engine, files, loaded.settings.rules.approval).filter(|_| {
+        let same = foundation.engine.configuration().is_some_and(|known| known.rules_version() == files);
+        choice.course != Course::Files || same
+    });
+    if let Some(told) = &told {
+        tracing::warn!("{told}");
+    }
+    let (settings, notice) = (loaded.settings, Notice::of(told));
+    let assembly = choice.assembly;
+    let start = Start { settings, assembly, metrics, notice, source: Some(source), simulated: false };
     runtime()?.block_on(serve(foundation, start))
 }
 
@@ -80,7 +98,9 @@ async fn serve(foundation: Foundation, start: Start) -> anyhow::Result<Outcome> 
 /// On SIGHUP: configuration and certificates, as `rettidig reload` and `rettidig tls reload` do.
 async fn reload(gateway: &Gateway) {
     let mut backend = Backend::Running(Box::new(gateway.commands()));
-    for (what, request) in [("configuration", Request::Reload), ("certificates", Request::TlsReload)] {
+    for (what, request) in
+        [("configuration", Request::Reload { credentials: None }), ("certificates", Request::TlsReload)]
+    {
         match serve_request(&mut backend, request).await {
             Ok(answer) => tracing::info!(what, ?answer, "read again"),
             Err(failure) => tracing::error!(what, reason = %failure.text, "not changed"),

@@ -1,7 +1,7 @@
 //! `rettidig status`, `reload` and `tls reload`: asked of the gateway that runs.
 
-use super::Outcome;
 use super::ask::carry_out;
+use super::{Outcome, rules};
 use crate::app::Source;
 use crate::app::control::Request;
 use clap::Subcommand;
@@ -20,8 +20,9 @@ pub fn status(source: &Source, json: bool) -> anyhow::Result<Outcome> {
 
 /// # Errors
 /// When the gateway does not answer.
-pub fn reload(source: &Source, json: bool) -> anyhow::Result<Outcome> {
-    carry_out(source, Request::Reload, json)
+pub fn reload(source: &Source, account: Option<String>, json: bool) -> anyhow::Result<Outcome> {
+    let credentials = account.map(rules::credentials).transpose()?;
+    carry_out(source, Request::Reload { credentials }, json)
 }
 
 /// # Errors

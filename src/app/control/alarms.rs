@@ -10,7 +10,7 @@ use crate::domain::reason::Verdict;
 use crate::domain::task::Task;
 
 /// In the journal: whoever may use the data folder. Which person that was, only the machine's own log knows.
-const ACCOUNT: &str = "command-line";
+pub(super) const ACCOUNT: &str = "command-line";
 
 pub(super) async fn list_alarms(backend: &mut Backend) -> Result<Response, Failure> {
     let row = |alarm: &Alarm| AlarmRow {

@@ -10,11 +10,13 @@ use crate::app::gateway::Addresses;
 use crate::app::handle::Handle;
 use crate::app::health::Health;
 use crate::app::ledger::Ledger;
+use crate::app::mandate;
 use crate::app::ways_in::WaysOut;
-use crate::config::Loaded;
+use crate::config::{Approval, Loaded};
 use crate::decode::SensorTypeSpec;
+use crate::domain::configuration::rules_version;
 use crate::domain::event::Event;
-use crate::domain::ids::SensorTypeId;
+use crate::domain::ids::{RulesVersion, SensorTypeId};
 use crate::domain::reason::Verdict;
 use crate::domain::time::Timestamp;
 use crate::engine::Engine;
@@ -125,7 +127,7 @@ impl Backend {
     /// The configuration on disk is in force, as it will be when a gateway starts: devices are checked against it.
     pub(super) fn put_configuration_in_force(&mut self) -> Result<(), Failure> {
         let Self::Offline(offline) = self else { return Ok(()) };
-        let configuration = offline.assemble()?.configuration;
+        let configuration = offline.chosen()?.configuration;
         if offline.foundation.engine.configuration_version() == Some(configuration.version) {
             return Ok(());
         }
@@ -135,6 +137,22 @@ impl Backend {
             | Verdict::Redacted
             | Verdict::Quarantined(_)
             | Verdict::Refused(_)) => Err(Failure::refused(format!("the configuration was not accepted: {verdict:?}"))),
+        }
+    }
+
+    /// How changed rules come into force, and the version of the rule files; none when they cannot be read.
+    pub(super) async fn rule_files(&mut self) -> (Approval, Option<RulesVersion>) {
+        match self {
+            Self::Running(running) => {
+                let approval = running.reload.settings.rules.approval;
+                let Some(source) = running.reload.source.clone() else { return (approval, None) };
+                let loaded = blocking(move || source.load()).await.ok().and_then(Result::ok);
+                (approval, loaded.map(|loaded| rules_version(&loaded.rule_files)))
+            }
+            Self::Offline(offline) => {
+                let loaded = &offline.loaded;
+                (loaded.settings.rules.approval, Some(rules_version(&loaded.rule_files)))
+            }
         }
     }
 
@@ -158,6 +176,13 @@ impl Backend {
 impl Offline {
     fn decide(&mut self, event: Event) -> Result<Answer, Failure> {
         self.foundation.decide(event).map_err(|error| Failure::new(FailureKind::Journal, format!("{error:#}")))
+    }
+
+    /// As a start would put it in force.
+    fn chosen(&self) -> Result<Assembly, Failure> {
+        let (engine, now) = (&self.foundation.engine, self.foundation.clock.now());
+        let choice = mandate::choose(&self.loaded, self.assemble()?, engine.configuration(), now);
+        choice.map(|choice| choice.assembly).map_err(|unfit| Failure::new(FailureKind::Faults, unfit.text()))
     }
 
     fn assemble(&self) -> Result<Assembly, Failure> {

@@ -12,6 +12,7 @@ mod backend;
 mod logins;
 mod registry;
 mod reload;
+mod rules;
 mod serve;
 mod socket;
 mod wire;
@@ -24,5 +25,6 @@ pub use reload::Reload;
 pub use serve::serve;
 pub use socket::{AskError, Listener, ask};
 pub use wire::{
-    AlarmRow, ClientRow, Failure, FailureKind, FaultRow, Part, Request, Response, RuleRow, Status, TaskRow, UserRow,
+    AlarmRow, ClientRow, Credentials, Failure, FailureKind, FaultRow, Part, ProposalRow, RejectionRow, Request,
+    Response, RuleInForce, RuleRow, RulesInForce, RulesShown, Status, TaskRow, UserRow,
 };

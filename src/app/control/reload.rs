@@ -3,17 +3,23 @@
 //!
 //! Everything is checked first; with a fault anywhere, what is in force stays in force.
 
+use super::alarms::ACCOUNT;
 use super::backend::{Running, blocking};
-use super::wire::{Failure, FailureKind, Response, RuleRow};
+use super::rules;
+use super::wire::{Credentials, Failure, FailureKind, Response, RuleRow};
 use crate::app::assembly::{Assembly, assemble};
 use crate::app::calendars::SharedCalendars;
 use crate::app::directory::SharedDirectory;
+use crate::app::mandate::{self, Course, Notice};
 use crate::app::source::Source;
-use crate::config::{ConfigError, Settings};
+use crate::config::{ConfigError, Loaded, Settings};
+use crate::domain::configuration::Configuration;
 use crate::domain::event::Event;
+use crate::domain::ids::{AccountId, RulesVersion};
 use crate::domain::reason::Verdict;
 use crate::domain::time::Timestamp;
-use crate::rules::{Became, RuleChange, Shade};
+use crate::engine::{Engine, Standing};
+use crate::rules::{Became, RuleChange, RuleSet, Shade};
 use std::sync::Arc;
 
 /// What a reload reads and changes. Cheap to clone.
@@ -25,26 +31,96 @@ pub struct Reload {
     pub settings: Arc<Settings>,
     pub(in crate::app) directory: SharedDirectory,
     pub(in crate::app) calendars: SharedCalendars,
+    pub(in crate::app) notice: Notice,
 }
 
-pub(super) async fn reload(running: &Running) -> Result<Response, Failure> {
+/// What files and engine say before anything is changed.
+pub(super) struct Found {
+    pub loaded: Loaded,
+    pub files: Assembly,
+    pub configuration: Option<Configuration>,
+    pub standing: Standing,
+    pub rules: RuleSet,
+}
+
+pub(super) async fn reload(running: &Running, credentials: Option<Credentials>) -> Result<Response, Failure> {
+    let by = match credentials {
+        Some(credentials) => Some(rules::may_change_rules(running, credentials).await?),
+        None => None,
+    };
+    let found = find(running).await?;
+    let needs_restart = differing(&running.reload.settings, &found.loaded.settings);
+    let (now, files) = (running.clock.now(), found.files.clone());
+    let loaded = with_approval_of_start(running, &found.loaded);
+    let choice = mandate::choose(&loaded, files, found.configuration.as_ref(), now)
+        .map_err(|unfit| Failure::new(FailureKind::Faults, unfit.text()))?;
+    if choice.course == Course::Waits {
+        return rules::propose(running, found, by, needs_restart).await;
+    }
+    let mut assembly = choice.assembly;
+    let known = found.configuration.as_ref();
+    if known.is_none_or(|known| known.rule_files != assembly.configuration.rule_files) {
+        assembly.configuration.mandate.by = Some(by.unwrap_or_else(|| AccountId::new(ACCOUNT)));
+    }
+    let as_before = |known: &Configuration| {
+        (known.version, &known.mandate) == (assembly.configuration.version, &assembly.configuration.mandate)
+    };
+    let changed = !known.is_some_and(as_before);
+    let response = shown(&found.rules, &assembly, changed, needs_restart);
+    if changed {
+        put_in_force(running, assembly).await?;
+    }
+    let note = tell(running, found.files.configuration.rules_version()).await?;
+    Ok(with_note(response, note))
+}
+
+/// Reads the files and looks at what is in force.
+pub(super) async fn find(running: &Running) -> Result<Found, Failure> {
     let Some(source) = running.reload.source.clone() else {
         return Err(Failure::refused("a simulated gateway has no configuration folder to read"));
     };
     let now = running.clock.now();
-    let (settings, assembly) = blocking(move || read(&source, now)).await??;
-    let needs_restart = differing(&running.reload.settings, &settings);
-    let version = assembly.configuration.version;
-    let in_force = running.handle.look(|engine| (engine.configuration_version(), engine.rules().clone())).await;
-    let (in_force, before) = in_force.map_err(|_| Failure::stopping())?;
-    let changed = in_force != Some(version);
-    let mut rules = Vec::new();
-    if changed {
-        put_in_force(running, assembly).await?;
-        let after = running.handle.look(|engine| engine.rules().clone()).await.map_err(|_| Failure::stopping())?;
-        rules = after.changes_from(&before).into_iter().map(row).collect();
+    let (loaded, files) = blocking(move || read(&source, now)).await??;
+    let look = |engine: &Engine| (engine.configuration().cloned(), engine.standing().clone(), engine.rules().clone());
+    let (configuration, standing, rules) = running.handle.look(look).await.map_err(|_| Failure::stopping())?;
+    Ok(Found { loaded, files, configuration, standing, rules })
+}
+
+/// Loosening the approval needs a start: otherwise it would be one line in the file that asks for it.
+pub(super) fn with_approval_of_start(running: &Running, loaded: &Loaded) -> Loaded {
+    let mut loaded = loaded.clone();
+    loaded.settings.rules = running.reload.settings.rules.clone();
+    loaded
+}
+
+/// The answer about rules that come into force, or wait.
+pub(super) fn shown(before: &RuleSet, after: &Assembly, changed: bool, needs_restart: Vec<String>) -> Response {
+    let rules = if changed { after.rules.changes_from(before) } else { Vec::new() };
+    Response::Reloaded {
+        changed,
+        version: after.configuration.version.to_string(),
+        needs_restart,
+        rules: rules.into_iter().map(row).collect(),
+        rules_version: after.configuration.rules_version().to_string(),
+        proposed: false,
+        note: None,
     }
-    Ok(Response::Reloaded { changed, version: version.to_string(), needs_restart, rules })
+}
+
+pub(super) fn with_note(mut response: Response, told: Option<String>) -> Response {
+    if let Response::Reloaded { note, .. } = &mut response {
+        *note = told;
+    }
+    response
+}
+
+/// Brings what people are told about the rules up to date.
+pub(super) async fn tell(running: &Running, files: RulesVersion) -> Result<Option<String>, Failure> {
+    let approval = running.reload.settings.rules.approval;
+    let look = move |engine: &Engine| mandate::told(engine, files, approval);
+    let told = running.handle.look(look).await.map_err(|_| Failure::stopping())?;
+    running.reload.notice.set(told.clone());
+    Ok(told)
 }
 
 fn row(change: RuleChange) -> RuleRow {
@@ -64,7 +140,7 @@ fn row(change: RuleChange) -> RuleRow {
 }
 
 /// Decoding takes on the types before the event is decided, because the registry is read again right after it.
-async fn put_in_force(running: &Running, assembly: Assembly) -> Result<(), Failure> {
+pub(super) async fn put_in_force(running: &Running, assembly: Assembly) -> Result<(), Failure> {
     let directory = &running.reload.directory;
     let before = directory.use_types(Arc::new(assembly.types.clone()));
     let answer = running.handle.ask_for(Event::Configured(Box::new(assembly.configuration.clone()))).await;
@@ -75,7 +151,8 @@ async fn put_in_force(running: &Running, assembly: Assembly) -> Result<(), Failu
         }
         verdict @ (Verdict::Duplicate { .. } | Verdict::Redacted | Verdict::Quarantined(_) | Verdict::Refused(_)) => {
             directory.use_types(before);
-            Err(Failure::refused(format!("the configuration was not accepted: {verdict:?}")))
+            let why = if let Verdict::Refused(refusal) = verdict { refusal.as_str() } else { "it is none" };
+            Err(Failure::refused(format!("the configuration was not accepted: {}", why.replace('_', " "))))
         }
     }
 }
@@ -91,7 +168,7 @@ pub(super) async fn reload_certificates(running: &Running) -> Result<Response, F
     Ok(Response::Done { text: "certificates read again; connections made from here on use them".to_owned(), seq: None })
 }
 
-fn read(source: &Source, now: Timestamp) -> Result<(Settings, Assembly), Failure> {
+fn read(source: &Source, now: Timestamp) -> Result<(Loaded, Assembly), Failure> {
     let check = format!("`rettidig check {}` shows them; nothing was changed", source.folder.display());
     let faulty =
         |count: usize| Failure::new(FailureKind::Faults, format!("{count} faults in the configuration; {check}"));
@@ -100,7 +177,7 @@ fn read(source: &Source, now: Timestamp) -> Result<(Settings, Assembly), Failure
         ConfigError::Unreadable { .. } => Failure::new(FailureKind::Failed, error.to_string()),
     })?;
     let assembly = assemble(&loaded, now).map_err(|faults| faulty(faults.len()))?;
-    Ok((loaded.settings, assembly))
+    Ok((loaded, assembly))
 }
 
 /// Sections that are read at the start only and differ.
@@ -113,6 +190,7 @@ fn differing(before: &Settings, after: &Settings) -> Vec<String> {
         ("journal", before.journal == after.journal),
         ("store", before.store == after.store),
         ("limits", before.limits == after.limits),
+        ("rules", before.rules == after.rules),
         ("log", before.log == after.log),
     ]
     .into_iter()

@@ -2,7 +2,7 @@
 
 use super::backend::{Backend, Running};
 use super::wire::{Failure, FailureKind, Part, Request, Response, Status, written};
-use super::{alarms, logins, registry, reload};
+use super::{alarms, logins, registry, reload, rules};
 use crate::console::HealthPart;
 
 /// Serves a request.
@@ -29,7 +29,15 @@ pub async fn serve(backend: &mut Backend, request: Request) -> Result<Response, 
         Request::AlarmAcknowledge { alarm } => alarms::acknowledge(backend, alarm).await,
         Request::TaskList => alarms::list_tasks(backend).await,
         Request::TaskCancel { task } => alarms::cancel(backend, task).await,
-        Request::Reload => reload::reload(running(backend)?).await,
+        Request::Reload { credentials } => reload::reload(running(backend)?, credentials).await,
+        Request::RulesList => rules::list(backend).await,
+        Request::RulesApprove { version, credentials } => {
+            rules::approve(running(backend)?, &version, credentials).await
+        }
+        Request::RulesReject { version, reason, credentials } => {
+            rules::reject(running(backend)?, &version, &reason, credentials).await
+        }
+        Request::RulesRollback { credentials } => rules::roll_back(running(backend)?, credentials).await,
         Request::VaultBackup { to } => logins::back_up(backend, to).await,
         Request::TlsReload => reload::reload_certificates(running(backend)?).await,
     }

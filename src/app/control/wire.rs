@@ -73,12 +73,40 @@ pub enum Request {
     TaskCancel {
         task: u64,
     },
-    Reload,
+    Reload {
+        /// Who asks; needed where changed rules need a second person.
+        #[serde(default)]
+        credentials: Option<Credentials>,
+    },
+    /// Which rules are in force since when, what they replaced and what waits.
+    RulesList,
+    RulesApprove {
+        /// The version, or its first digits.
+        version: String,
+        credentials: Credentials,
+    },
+    RulesReject {
+        version: String,
+        /// A [`crate::domain::reason::RulesRejected`] by its name.
+        reason: String,
+        credentials: Credentials,
+    },
+    RulesRollback {
+        #[serde(default)]
+        credentials: Option<Credentials>,
+    },
     TlsReload,
     /// `to` is absolute: the gateway works in a folder of its own.
     VaultBackup {
         to: PathBuf,
     },
+}
+
+/// An account and its password. No `Debug` form, as `Request`.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Credentials {
+    pub account: String,
+    pub password: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,7 +158,17 @@ pub enum Response {
         /// Rules that decide otherwise than before.
         #[serde(default)]
         rules: Vec<RuleRow>,
+        /// The version of the rules alone.
+        #[serde(default)]
+        rules_version: String,
+        /// The rules wait for a second person under their version; nothing was changed.
+        #[serde(default)]
+        proposed: bool,
+        /// What a person should know about the rules in force.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
     },
+    Rules(Box<RulesShown>),
     Done {
         text: String,
         seq: Option<u64>,
@@ -152,6 +190,67 @@ pub struct RuleRow {
     /// It `enters`, `stays` in or `leaves` the shadow; none when it raises alarms, as before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shadow: Option<String>,
+}
+
+/// The rules in force, and what there is beside them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RulesShown {
+    /// `none` or `second-person`.
+    pub approval: String,
+    /// None before the first configuration.
+    pub in_force: Option<RulesInForce>,
+    /// What a rollback would put in force again.
+    pub former: Option<RulesInForce>,
+    pub proposal: Option<ProposalRow>,
+    pub rejection: Option<RejectionRow>,
+    /// The version of the files on disk; none when they cannot be read.
+    pub files: Option<String>,
+    /// What a person should know about the rules in force.
+    pub note: Option<String>,
+    pub rules: Vec<RuleInForce>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RulesInForce {
+    pub version: String,
+    /// Since when, and with which event; none when that was before it was kept.
+    pub since: Option<String>,
+    pub event: Option<u64>,
+    /// None when a start put them in force.
+    pub by: Option<String>,
+    pub approved_by: Option<String>,
+    /// The version of the files that were rolled back, while these stand in their place.
+    pub in_place_of: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProposalRow {
+    pub version: String,
+    pub by: String,
+    pub at: String,
+    pub event: u64,
+    /// Each rule with `new`, `removed` or `changed`.
+    pub changes: Vec<(String, String)>,
+    pub further: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectionRow {
+    pub version: String,
+    pub by: String,
+    pub at: String,
+    pub event: u64,
+    pub reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleInForce {
+    pub rule: String,
+    pub version: String,
+    pub file: String,
+    pub applies_to: String,
+    pub priority: u8,
+    pub shadow: bool,
 }
 
 /// How a running gateway is.
@@ -277,7 +376,15 @@ impl Request {
     /// Means nothing without a running gateway.
     #[must_use]
     pub const fn needs_gateway(&self) -> bool {
-        matches!(self, Self::Status | Self::Reload | Self::TlsReload)
+        matches!(
+            self,
+            Self::Status
+                | Self::Reload { .. }
+                | Self::RulesApprove { .. }
+                | Self::RulesReject { .. }
+                | Self::RulesRollback { .. }
+                | Self::TlsReload
+        )
     }
 
     /// Only looks: no reason to make a data folder.
@@ -291,6 +398,7 @@ impl Request {
                 | Self::UserList
                 | Self::AlarmList
                 | Self::TaskList
+                | Self::RulesList
                 | Self::VaultBackup { .. }
         )
     }
