@@ -364,7 +364,7 @@ impl Engine {
 
     /// The condition has held through its `on_delay`.
     pub(super) fn delay_over(&mut self, draft: &mut Draft, rule: &RuleId, asset: &AssetId) {
-        let Some((state, place)) = self.standing(rule, asset) else { return };
+        let Some((state, place)) = self.seat_of(rule, asset) else { return };
         let Some(delay) = state.delay(place).cloned() else { return };
         let Some(rule) = self.rules.rule(rule).cloned() else { return };
         let cause = Cause { rule_version: Some(rule.version), ..delay.cause };
@@ -372,7 +372,7 @@ impl Engine {
     }
 
     /// The asset, and the place of the rule there.
-    pub(super) fn standing(&self, rule: &RuleId, asset: &AssetId) -> Option<(&AssetState, usize)> {
+    pub(super) fn seat_of(&self, rule: &RuleId, asset: &AssetId) -> Option<(&AssetState, usize)> {
         let state = self.inventory.assets.get(asset)?;
         let place = place_of(&self.rules, &state.asset.kind, rule)?;
         (place < state.conditions.len()).then_some((state, place))
@@ -380,7 +380,7 @@ impl Engine {
 
     /// The alarm of this rule for the asset that is not settled.
     pub(super) fn alarm_of(&self, rule: &RuleId, asset: &AssetId) -> Option<AlarmId> {
-        self.standing(rule, asset).and_then(|(state, place)| state.alarm(place))
+        self.seat_of(rule, asset).and_then(|(state, place)| state.alarm(place))
     }
 
     /// Changes what the rule has brought about for the asset.

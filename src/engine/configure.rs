@@ -84,7 +84,7 @@ impl Engine {
     }
 
     fn alarms_without_rule(&self) -> Vec<AlarmId> {
-        let unowned = |alarm: &&Alarm| self.standing(&alarm.rule, &alarm.asset).is_none();
+        let unowned = |alarm: &&Alarm| self.seat_of(&alarm.rule, &alarm.asset).is_none();
         self.alarms.values().filter(unowned).map(|alarm| alarm.id).collect()
     }
 }

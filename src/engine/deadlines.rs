@@ -133,7 +133,7 @@ impl Engine {
     }
 
     fn delay_due(&self, rule: &RuleId, asset: &AssetId) -> Option<Timestamp> {
-        let (state, place) = self.standing(rule, asset)?;
+        let (state, place) = self.seat_of(rule, asset)?;
         state.on_the_clock(place, state.delay(place)?.due)
     }
 

@@ -75,7 +75,7 @@ impl Engine {
     fn check_shadows(&self, broken: &mut Vec<String>) {
         for (rule, asset, _) in self.shadows.iter() {
             let known = self.rules.rule(rule);
-            if known.is_none_or(|rule| !rule.shadow) || self.standing(rule, asset).is_none() {
+            if known.is_none_or(|rule| !rule.shadow) || self.seat_of(rule, asset).is_none() {
                 broken.push(format!("{rule} would have raised an alarm for {asset}, and is not in shadow there"));
             }
         }

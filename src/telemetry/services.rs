@@ -7,7 +7,6 @@ use crate::domain::alarm::Priority;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
 /// What a rule in shadow would have raised.
-#[must_use]
 pub fn in_shadow(rule: &str) -> Counter {
     counter!("rettidig_rule_shadow_raised_total", "rule" => rule.to_owned())
 }

@@ -24,6 +24,7 @@ use crate::rules::{Became, Rule};
 use crate::vault::{Attempt, Role};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Digits of a version that are enough to name it.
 const DIGITS_MIN: usize = 8;
@@ -178,7 +179,7 @@ pub(super) async fn list(backend: &mut Backend) -> Result<Response, Failure> {
     let (approval, files) = backend.rule_files().await;
     let look = move |engine: &Engine| {
         let standing = engine.standing();
-        let row = |rule: &Rule| RuleInForce {
+        let row = |rule: &Arc<Rule>| RuleInForce {
             rule: rule.id.to_string(),
             version: rule.version.to_string(),
             file: rule.file.to_string(),
@@ -204,7 +205,7 @@ pub(super) async fn list(backend: &mut Backend) -> Result<Response, Failure> {
             }),
             files: files.map(|files| files.to_string()),
             note: files.and_then(|files| mandate::told(engine, files, approval)),
-            rules: engine.rules().iter().map(|rule| row(rule)).collect(),
+            rules: engine.rules().iter().map(row).collect(),
         }
     };
     Ok(Response::Rules(Box::new(backend.look(look).await?)))

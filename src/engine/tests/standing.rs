@@ -20,10 +20,10 @@ impl Pair {
         Self { decides: Engine::new(Limits::default()), applies: Engine::new(Limits::default()) }
     }
 
-    fn happens(&mut self, event: Event) -> Verdict {
+    fn happens(&mut self, event: &Event) -> Verdict {
         let now = Timestamp::from_micros(0) + Span::from_mins(i64::try_from(self.decides.seq().0).unwrap());
-        let decision: Decision = self.decides.step(now, &event);
-        self.applies.apply(now, &event, &decision);
+        let decision: Decision = self.decides.step(now, event);
+        self.applies.apply(now, event, &decision);
         assert_eq!(self.decides.image(), self.applies.image(), "{event:?}");
         let image = self.decides.image();
         assert_eq!(Engine::restore(Limits::default(), image.clone()).image(), image);
@@ -31,12 +31,12 @@ impl Pair {
     }
 
     fn configured(&mut self, configuration: &Configuration) -> Verdict {
-        self.happens(Event::Configured(Box::new(configuration.clone())))
+        self.happens(&Event::Configured(Box::new(configuration.clone())))
     }
 
     fn asked(&mut self, account: &str, kind: CommandKind) -> Verdict {
         let id = CommandId::new(format!("command-{}", self.decides.seq()));
-        self.happens(Event::Commanded(Command { id, account: account.into(), kind }))
+        self.happens(&Event::Commanded(Command { id, account: account.into(), kind }))
     }
 
     fn proposed(&mut self, account: &str, configuration: &Configuration) -> Verdict {
