@@ -23,8 +23,9 @@ impl Engine {
             if let DeadlineReason::Turns { rule, asset, .. } = &first.why {
                 let due = self.turn_due(rule, asset);
                 if due.as_ref() == Some(first) {
-                    let owner = self.inventory.assets.seat(asset).map(Owner::Asset);
-                    owner.into_iter().for_each(|owner| self.timers.believe(owner));
+                    if let Some(seat) = self.inventory.assets.seat(asset) {
+                        self.timers.believe(Owner::Asset(seat));
+                    }
                     return due;
                 }
                 let Some(first) = self.timers.drop_first() else { continue };
@@ -35,9 +36,10 @@ impl Engine {
             let due = self.due_at(&first.why);
             if due == Some(first.at) {
                 let first = first.clone();
-                if let DeadlineReason::Silent { device } = &first.why {
-                    let owner = self.inventory.devices.seat(device).map(Owner::Device);
-                    owner.into_iter().for_each(|owner| self.timers.believe(owner));
+                if let DeadlineReason::Silent { device } = &first.why
+                    && let Some(seat) = self.inventory.devices.seat(device)
+                {
+                    self.timers.believe(Owner::Device(seat));
                 }
                 return Some(first);
             }

@@ -106,8 +106,8 @@ impl<R: Row> Table<R> {
         while let (tag, seat) = self.index[next]
             && seat != Seat::NOWHERE
         {
-            let home = tag as usize & mask;
-            if (next.wrapping_sub(home) & mask) >= (next.wrapping_sub(hole) & mask) {
+            let wanted = tag as usize & mask;
+            if (next.wrapping_sub(wanted) & mask) >= (next.wrapping_sub(hole) & mask) {
                 self.index[hole] = (tag, seat);
                 hole = next;
             }

@@ -80,7 +80,9 @@ impl Timers {
     /// All of them at once, in any order.
     pub fn ask_all(&mut self, entries: Vec<Entry>) {
         if entries.len() < self.far.len() / 8 {
-            entries.into_iter().for_each(|entry| self.ask(entry.at, entry.owner()));
+            for entry in entries {
+                self.ask(entry.at, entry.owner());
+            }
         } else {
             self.far.reserve_exact(entries.len());
             self.far.extend(entries.into_iter().map(Reverse));

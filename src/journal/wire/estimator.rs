@@ -247,14 +247,7 @@ impl From<&Demand> for DemandState {
             slowed: unless_new(slowed),
             width,
             last: last.map(|(at, level)| (at.as_micros(), level)),
-            open: (*open != OpenDay::default()).then(|| OpenDayState {
-                number,
-                risen,
-                hours,
-                free_hours,
-                multiplied,
-                censored,
-            }),
+            open: unless_new(*open).map(|_| OpenDayState { number, risen, hours, free_hours, multiplied, censored }),
         }
     }
 }
