@@ -216,6 +216,10 @@ impl<'a, 'm> Moment<'a, 'm> {
     }
 
     fn compare(&mut self, comparison: Comparison, left: &'a Number, right: &'a Number) -> Truth {
+        if let (Some(left), Some(right)) = (self.plain(left), self.plain(right)) {
+            let order = left.zip(right).and_then(|(left, right)| left.partial_cmp(&right));
+            return order.map_or(Truth::Unknown, |order| Truth::from(comparison.accepts(order)));
+        }
         let (left, right) = (self.number(left), self.number(right));
         let (Some(left), Some(right)) = (left, right) else { return Truth::Unknown };
         let Some(order) = left.value.partial_cmp(&right.value) else { return Truth::Unknown };
@@ -250,7 +254,20 @@ impl<'a, 'm> Moment<'a, 'm> {
 
     /// The number as it is at this moment; unknown when it is only known to be at least that.
     pub fn still(&mut self, number: &'a Number) -> Option<f64> {
+        if let Some(plain) = self.plain(number) {
+            return plain;
+        }
         self.number(number).filter(|reading| !reading.at_least).map(|reading| reading.value)
+    }
+
+    /// A number that only a message can change, and nearly all are: there is nothing to know of it but its value.
+    fn plain(&self, number: &'a Number) -> Option<Option<f64>> {
+        match number {
+            Number::Constant(value) => Some(Some(*value)),
+            Number::Slot(slot) => Some(as_number(self.value(*slot))),
+            Number::Attribute(name) => Some(as_number(self.inputs.asset.attributes.get(name))),
+            Number::Call(_) | Number::Negate(_) | Number::Calculate(..) => None,
+        }
     }
 
     pub fn number(&mut self, number: &'a Number) -> Option<Reading> {
