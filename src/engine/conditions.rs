@@ -64,6 +64,18 @@ pub(super) struct Judged {
 }
 
 impl Judged {
+    fn of(asset: &AssetId, at: Timestamp, which: Which, fresh: Option<&Fresh>, findings: Vec<Finding>) -> Self {
+        Self {
+            asset: asset.clone(),
+            at,
+            which,
+            device: fresh.and_then(|fresh| fresh.device.cloned()),
+            observed_at: fresh.and_then(|fresh| fresh.observed_at),
+            exercise: fresh.is_some_and(|fresh| fresh.exercise),
+            findings,
+        }
+    }
+
     /// In the asset's own time it has become that late, and that alone may end something.
     pub fn nothing(asset: &AssetId, at: Timestamp) -> Self {
         let (which, asset, findings) = (Which::InOrder, asset.clone(), Vec::new());
@@ -200,15 +212,7 @@ impl Engine {
             give_back(&mut self.spare.findings, findings);
             return None;
         }
-        Some(Judged {
-            asset: state.asset.id.clone(),
-            at: now,
-            which,
-            device: fresh.and_then(|fresh| fresh.device.cloned()),
-            observed_at: fresh.and_then(|fresh| fresh.observed_at),
-            exercise: fresh.is_some_and(|fresh| fresh.exercise),
-            findings,
-        })
+        Some(Judged::of(&state.asset.id, now, which, fresh, findings))
     }
 
     /// Judges what came too late for its place alone: each moment by itself, remembering nothing.
@@ -257,15 +261,7 @@ impl Engine {
             }
         }
         let at = fresh.observed_at?;
-        (!findings.is_empty()).then(|| Judged {
-            asset: state.asset.id.clone(),
-            at,
-            which: Which::OnArrival,
-            device: fresh.device.cloned(),
-            observed_at: fresh.observed_at,
-            exercise: fresh.exercise,
-            findings,
-        })
+        (!findings.is_empty()).then(|| Judged::of(&state.asset.id, at, Which::OnArrival, Some(fresh), findings))
     }
 
     /// Draws the conclusions: starts and stops delays, raises alarms, lets them return to normal.
