@@ -34,6 +34,18 @@ pub struct Reload {
     pub(in crate::app) notice: Notice,
 }
 
+impl Reload {
+    pub(in crate::app) fn new(
+        source: Option<Source>,
+        settings: Settings,
+        directory: &SharedDirectory,
+        calendars: SharedCalendars,
+        notice: Notice,
+    ) -> Self {
+        Self { source, settings: Arc::new(settings), directory: directory.clone(), calendars, notice }
+    }
+}
+
 /// What files and engine say before anything is changed.
 pub(super) struct Found {
     pub loaded: Loaded,

@@ -181,20 +181,7 @@ impl Telling<'_> {
     /// What one fact means for the people concerned.
     fn done(&self, fact: &Fact, shadow: bool) -> Option<String> {
         Some(match fact {
-            Fact::DelayStarted { due, .. } if shadow => {
-                let due = self.moment(*due);
-                self.words(
-                    format!("The rule is in shadow: an alarm would follow at {due} if it lasts."),
-                    format!("Reglen er i skygge: Varer det ved, ville en alarm følge kl. {due}."),
-                )
-            }
-            Fact::DelayStarted { due, .. } => {
-                let due = self.moment(*due);
-                self.words(
-                    format!("An alarm follows at {due} if it lasts."),
-                    format!("Varer det ved, følger en alarm kl. {due}."),
-                )
-            }
+            Fact::DelayStarted { due, .. } => self.delayed(*due, shadow),
             Fact::DelayCancelled { .. } => {
                 self.words("It did not last; nobody is called.", "Det varede ikke ved; ingen kaldes.")
             }
@@ -233,17 +220,7 @@ impl Telling<'_> {
                 self.words("The sensor confirms the work.", "Sensoren bekræfter arbejdet.")
             }
             Fact::TaskCompleted { .. } => self.words("The work is reported done.", "Arbejdet er meldt udført."),
-            Fact::TaskCancelled { reason, .. } => match reason {
-                CancelReason::SolvedBeforeArrival => {
-                    self.words("The task is withdrawn: it is solved already.", "Opgaven trækkes tilbage: Det er løst.")
-                }
-                CancelReason::Operator => {
-                    self.words("An operator has withdrawn the task.", "En operatør har trukket opgaven tilbage.")
-                }
-                CancelReason::AssetRemoved | CancelReason::RuleRemoved | CancelReason::RuleInShadow => {
-                    self.words("The task is withdrawn.", "Opgaven trækkes tilbage.")
-                }
-            },
+            Fact::TaskCancelled { reason, .. } => self.withdrawn(*reason),
             Fact::Acknowledged { .. } => self.words("Somebody has seen the alarm.", "Alarmen er set."),
             Fact::AlarmClosed { .. } => self.words("The alarm is closed.", "Alarmen er lukket."),
             Fact::AlarmRaised { cause: Cause { late: Some(age), .. }, .. }
@@ -262,6 +239,38 @@ impl Telling<'_> {
             | Fact::MeasuredLate { .. }
             | Fact::ReleasedEarly { .. } => return None,
         })
+    }
+
+    fn delayed(&self, due: Timestamp, shadow: bool) -> String {
+        let due = self.moment(due);
+        if shadow {
+            return self.words(
+                format!("The rule is in shadow: an alarm would follow at {due} if it lasts."),
+                format!("Reglen er i skygge: Varer det ved, ville en alarm følge kl. {due}."),
+            );
+        }
+        self.words(
+            format!("An alarm follows at {due} if it lasts."),
+            format!("Varer det ved, følger en alarm kl. {due}."),
+        )
+    }
+
+    fn withdrawn(&self, reason: CancelReason) -> String {
+        match reason {
+            CancelReason::SolvedBeforeArrival => {
+                self.words("The task is withdrawn: it is solved already.", "Opgaven trækkes tilbage: Det er løst.")
+            }
+            CancelReason::Operator => {
+                self.words("An operator has withdrawn the task.", "En operatør har trukket opgaven tilbage.")
+            }
+            CancelReason::AssetRemoved | CancelReason::RuleRemoved => {
+                self.words("The task is withdrawn.", "Opgaven trækkes tilbage.")
+            }
+            CancelReason::RuleInShadow => self.words(
+                "The task is withdrawn: its rule only watches from here on.",
+                "Opgaven trækkes tilbage: Reglen iagttager kun herfra.",
+            ),
+        }
     }
 
     /// The values as far as a sensor can be trusted: shares in quarters.
