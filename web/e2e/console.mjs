@@ -60,7 +60,7 @@ const checks = {
   async "tells why an alarm stands, how late its value was, and that a settled one is told elsewhere"() {
     const gateway = await fakeGateway({ signedIn: true });
     const page = await open(gateway.url);
-    const row = (alarm) => page.locator("#alarms li").filter({ hasText: new RegExp(`Alarm ${alarm}\\b`) });
+    const row = (alarm) => page.locator("#alarms > ul > li").filter({ hasText: new RegExp(`Alarm ${alarm}\\b`) });
     await row(880).getByText("3 t gammel, da den kom").waitFor();
     await row(880).getByText("Hvorfor?").click();
     await row(880).getByText("udløst: temperature var 71 °C, mindst 60 °C").waitFor();
@@ -79,16 +79,16 @@ const checks = {
   async "says what an alarm means and what to do, in both languages; a rule without words is named"() {
     const gateway = await fakeGateway({ signedIn: true });
     const page = await open(gateway.url);
-    const row = page.locator("#alarms li").filter({ hasText: "Alarm 912" });
+    const row = page.locator("#alarms > ul > li").filter({ hasText: "Alarm 912" });
     await row.getByText("Personen i denne seng har trykket på hjælpeknappen.").waitFor();
     await row.getByText("Sådan gør du").click();
     await row.getByText("Gå hen til personen med det samme.").waitFor();
     await page.getByRole("button", { name: "English" }).click();
     await row.getByText("Go to the person at once.").waitFor();
-    await page.locator("#alarms li").filter({ hasText: "Alarm 880" }).getByText("battery-low").waitFor();
+    await page.locator("#alarms > ul > li").filter({ hasText: "Alarm 880" }).getByText("battery-low").waitFor();
     await page.getByPlaceholder("Asset, cause or rule").fill("60 °C");
-    await page.locator("#alarms li").filter({ hasText: "beholder-havnegade-3" }).waitFor();
-    assert.equal(await page.locator("#alarms li").count(), 1);
+    await page.locator("#alarms > ul > li").filter({ hasText: "beholder-havnegade-3" }).waitFor();
+    assert.equal(await page.locator("#alarms > ul > li").count(), 1);
     const asked = gateway.state.requests.filter((request) => request.path === "/api/v1/rules");
     assert.equal(asked.length, 1);
     await done(page);
@@ -99,7 +99,7 @@ const checks = {
     const gateway = await fakeGateway({ signedIn: true });
     const task = [...gateway.state.tasks.values()][0];
     const page = await open(gateway.url);
-    const alarm = page.locator("#alarms li").filter({ hasText: `Opgave ${task.id}:` });
+    const alarm = page.locator("#alarms > ul > li").filter({ hasText: `Opgave ${task.id}:` });
     gateway.publish({ tasks: [{ ...task, status: "in-progress", stage: "on-site" }] });
     await alarm.getByText("På stedet").waitFor();
     const ended = { ...task, status: "completed", stage: "on-site", ended_at: new Date().toISOString() };
@@ -160,7 +160,7 @@ const checks = {
     await page.getByRole("button", { name: /^Vis flere/ }).first().waitFor({ timeout: 20_000 });
     gateway.publish({ alarms: [{ ...like, id: 40_000, priority: 1, asset: "bin-urgent" }] });
     await page.getByText("bin-urgent").waitFor();
-    assert.equal(await page.locator("#alarms li").count(), 100);
+    assert.equal(await page.locator("#alarms > ul > li").count(), 100);
     await done(page);
     await gateway.stop();
   },
@@ -174,7 +174,7 @@ async function takePictures(folder) {
         const name = `${folder}/${language.slice(0, 2)}-${theme}-${width}`;
         const gateway = await fakeGateway({ signedIn: true });
         const page = await open(gateway.url, { language, theme, width });
-        await page.locator("#alarms li").first().waitFor();
+        await page.locator("#alarms > ul > li").first().waitFor();
         await page.screenshot({ path: `${name}.png`, fullPage: true });
         assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true, `${name} scrolls sideways`);
         gateway.state.me = null;

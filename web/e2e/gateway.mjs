@@ -71,7 +71,7 @@ async function acknowledgeLater(page, last) {
     for (const name of await buttons.evaluateAll((all) => all.map((button) => button.ariaLabel))) {
       const alarm = Number(/\d+/.exec(name)[0]);
       if (alarm <= last) continue;
-      const row = page.locator("#alarms li").filter({ hasText: new RegExp(`Alarm ${alarm}\\b`) });
+      const row = page.locator("#alarms > ul > li").filter({ hasText: new RegExp(`Alarm ${alarm}\\b`) });
       await page.getByRole("button", { name, exact: true }).click({ timeout: 1_000 }).catch(() => undefined);
       const said = page.getByRole("status").filter({ hasText: new RegExp(`^Alarm ${alarm} er kvitteret \\(hændelse \\d+\\)\\.`) });
       if (!(await said.waitFor({ timeout: 2_000 }).then(() => true, () => false))) continue;
@@ -97,7 +97,7 @@ async function tellsWhy(page) {
 }
 
 async function lastAlarm(page) {
-  const rows = await page.locator("#alarms li").allInnerTexts();
+  const rows = await page.locator("#alarms > ul > li").allInnerTexts();
   return Math.max(0, ...rows.map((text) => Number(/Alarm (\d+)/.exec(text)[1])));
 }
 
