@@ -148,6 +148,9 @@ pub(super) struct Moment<'a, 'm> {
     wake: Option<(u16, Timestamp)>,
 }
 
+/// A number that nothing but a message changes; none while it is not known.
+struct Plain(Option<f64>);
+
 impl<'a, 'm> Moment<'a, 'm> {
     /// The moment after all calls have been worked out.
     pub const fn after(inputs: &'a Inputs<'a>, outcomes: &'m [Outcome]) -> Self {
@@ -216,7 +219,7 @@ impl<'a, 'm> Moment<'a, 'm> {
     }
 
     fn compare(&mut self, comparison: Comparison, left: &'a Number, right: &'a Number) -> Truth {
-        if let (Some(left), Some(right)) = (self.plain(left), self.plain(right)) {
+        if let (Some(Plain(left)), Some(Plain(right))) = (self.plain(left), self.plain(right)) {
             let order = left.zip(right).and_then(|(left, right)| left.partial_cmp(&right));
             return order.map_or(Truth::Unknown, |order| Truth::from(comparison.accepts(order)));
         }
@@ -254,18 +257,18 @@ impl<'a, 'm> Moment<'a, 'm> {
 
     /// The number as it is at this moment; unknown when it is only known to be at least that.
     pub fn still(&mut self, number: &'a Number) -> Option<f64> {
-        if let Some(plain) = self.plain(number) {
-            return plain;
+        if let Some(Plain(value)) = self.plain(number) {
+            return value;
         }
         self.number(number).filter(|reading| !reading.at_least).map(|reading| reading.value)
     }
 
     /// A number that only a message can change, and nearly all are: there is nothing to know of it but its value.
-    fn plain(&self, number: &'a Number) -> Option<Option<f64>> {
+    fn plain(&self, number: &'a Number) -> Option<Plain> {
         match number {
-            Number::Constant(value) => Some(Some(*value)),
-            Number::Slot(slot) => Some(as_number(self.value(*slot))),
-            Number::Attribute(name) => Some(as_number(self.inputs.asset.attributes.get(name))),
+            Number::Constant(value) => Some(Plain(Some(*value))),
+            Number::Slot(slot) => Some(Plain(as_number(self.value(*slot)))),
+            Number::Attribute(name) => Some(Plain(as_number(self.inputs.asset.attributes.get(name)))),
             Number::Call(_) | Number::Negate(_) | Number::Calculate(..) => None,
         }
     }
