@@ -24,17 +24,13 @@ use std::sync::Arc;
 /// The node of a deadline that no call asks for: the asset is judged anew.
 const ANEW: u16 = u16::MAX;
 
-/// What is waited for about one rule for one asset. There are ten for each of a million assets: 16 bytes.
+/// What is waited for about one rule for one asset. There are ten for each of a million assets: 24 bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Condition {
     wakes_at: Timestamp,
-    timer: Second,
+    timer: Timestamp,
     node: u16,
 }
-
-/// A moment, in whole seconds and not before it; what is never is the last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Second(u32);
 
 /// What a rule has brought about for an asset: most have brought about nothing.
 #[derive(Clone, Debug, Default)]
@@ -393,22 +389,9 @@ impl Engine {
     }
 }
 
-impl Second {
-    const NEVER: Self = Self(u32::MAX);
-
-    fn of(at: Timestamp) -> Self {
-        let seconds = at.as_micros().max(0).unsigned_abs().div_ceil(1_000_000);
-        Self(u32::try_from(seconds).unwrap_or(u32::MAX).min(u32::MAX - 1))
-    }
-
-    fn is_after(self, at: Timestamp) -> bool {
-        self == Self::NEVER || at.as_micros() < i64::from(self.0) * 1_000_000
-    }
-}
-
 impl Default for Condition {
     fn default() -> Self {
-        Self { wakes_at: Timestamp::MAX, timer: Second::NEVER, node: 0 }
+        Self { wakes_at: Timestamp::MAX, timer: Timestamp::MAX, node: 0 }
     }
 }
 
@@ -428,20 +411,20 @@ impl Condition {
         (self.node, self.wakes_at) = wake.unwrap_or((0, Timestamp::MAX));
     }
 
-    /// Whether no entry among the timers comes as early as this moment. Within a second there may be one all the same.
+    /// Whether no entry among the timers comes as early as this moment.
     pub(super) fn lacks_timer(&self, at: Timestamp) -> bool {
-        self.timer.is_after(at)
+        at < self.timer
     }
 
     /// The earliest entry among the timers for the moment that is waited for is at that moment, or before it.
     pub(super) fn set_timer(&mut self, at: Option<Timestamp>) {
-        self.timer = at.map_or(Second::NEVER, Second::of);
+        self.timer = at.unwrap_or(Timestamp::MAX);
     }
 
     /// The entry at this moment has left the timers.
     pub(super) fn lose_timer(&mut self, at: Timestamp) {
-        if self.timer == Second::of(at) {
-            self.timer = Second::NEVER;
+        if self.timer == at {
+            self.timer = Timestamp::MAX;
         }
     }
 
@@ -490,4 +473,23 @@ fn in_order(order: Option<&Order>, place: usize) -> bool {
 /// Where a rule stands among those of its kind: the place of its condition in every asset of that kind.
 pub(super) fn place_of(rules: &RuleSet, kind: &AssetKind, rule: &RuleId) -> Option<usize> {
     rules.for_kind(kind).iter().position(|known| known.id == *rule)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_inside_a_second_is_waited_for_once() {
+        let (at, before) = (Timestamp::from_micros(1_500_000), Timestamp::from_micros(1_499_999));
+        let mut condition = Condition::default();
+        assert!(condition.lacks_timer(at));
+        condition.set_timer(Some(at));
+        assert!(!condition.lacks_timer(at), "each message about it would add another entry");
+        assert!(condition.lacks_timer(before));
+        condition.lose_timer(before);
+        assert!(!condition.lacks_timer(at), "the entry of another moment has left");
+        condition.lose_timer(at);
+        assert!(condition.lacks_timer(at));
+    }
 }
